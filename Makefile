@@ -1,0 +1,44 @@
+# Two commands set everything up by themselves: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help demo test check lint types layers test-deps lock clean
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(READY) ## a Django site with three users behind the gateway; WALK=1 walks through the crossing and exits
+	@$(BIN)/sluicegate demo $(if $(WALK),--walk) $(if $(STATE),--state $(STATE)) $(if $(PORT),--port $(PORT)) $(if $(PRIVATE_PORT),--private-port $(PRIVATE_PORT))
+
+test: $(READY) ## all tests; those whose servers are missing say so (see test-deps)
+	@$(BIN)/python -m pytest -q
+
+check: lint types layers test ## what CI runs: ruff, mypy --strict, import-linter, tests
+
+lint: $(READY)
+	@echo "==> ruff" && $(BIN)/ruff check .
+types: $(READY)
+	@echo "==> mypy --strict" && $(BIN)/mypy
+layers: $(READY)
+	@echo "==> import-linter" && $(BIN)/lint-imports
+
+test-deps: ## Debian packages for the tests that need servers and browsers (root)
+	@sh tests/install-debian-packages.sh
+
+lock: $(READY) ## make requirements.lock anew from pyproject.toml
+	@$(BIN)/pip install -q uv && $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		--extra sqlite --extra demo --group dev pyproject.toml -o requirements.lock
+
+clean: ## remove the virtual environment and every cache of this checkout
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(READY): requirements.lock pyproject.toml
+	@echo "==> setting up $(VENV) (Python packages, about 20 s the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Sluicegate needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ echo "this Python cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
