@@ -1,0 +1,132 @@
+"""The gateway's own question to the legacy side: is this the password of that user?
+
+Owns the one way in which a source is asked: through its breaker, within its time, each answer observed.
+A source that shows hashes is verified here; a source that takes passwords decides itself. Knows nothing
+of accounts, except the digest of a legacy hash that was seen before.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.base import AdapterError, AdapterUnavailable, HashSource, LegacyRow, PasswordSource
+from gateway.accounts.breaker import Breaker
+from gateway.accounts.passwords import PasswordHasher
+from gateway.errors import LegacyUnavailable
+from gateway.hashing.scheme import Match
+from gateway.model import LegacyUser, Outcome, Secret
+
+Observe = Callable[[str, Outcome, float], None]
+"""Is told of each question: source, outcome, seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """The legacy side's yes: who it is, and the digest of the hash that said so, if one was shown."""
+
+    user: LegacyUser
+    legacy_seen: bytes | None = None
+
+
+class Question:
+    """Asks one source. Raises `LegacyUnavailable` when there is no answer, `Overloaded` under load."""
+
+    def __init__(
+        self,
+        source: str,
+        adapter: PasswordSource | HashSource,
+        hasher: PasswordHasher,
+        *,
+        timeout: float,
+        clock: Callable[[], float],
+        observe: Observe,
+    ) -> None:
+        self.source = source
+        self.breaker = Breaker(clock)
+        self._adapter = adapter
+        self._hasher = hasher
+        self._timeout = timeout
+        self._clock = clock
+        self._observe = observe
+
+    @property
+    def shows_hashes(self) -> bool:
+        """Whether the source shows hashes rather than taking passwords."""
+        return isinstance(self._adapter, HashSource)
+
+    async def ask(self, login: str, password: Secret, *, unless_seen: bytes | None = None) -> Right | Outcome:
+        """Ask whether `password` is right for `login`.
+
+        A hash with the digest `unless_seen` counts as wrong without being tried: lenient old schemes
+        open with variants of the one password that it was made from.
+        """
+        started = self._clock()
+        told = await self._call(self._adapter, login, password)
+        seconds = self._clock() - started
+        answer = await self._verify(told, password, unless_seen) if isinstance(told, LegacyRow) else told
+        self._observe(self.source, Outcome.RIGHT if isinstance(answer, Right) else answer, seconds)
+        return answer
+
+    async def seen_hash(self, login: str, password: Secret, *, known: bytes | None) -> bytes | None:
+        """Return the digest of the hash that now opens with a proven password, if it is another than `known`.
+
+        Applications rehash rows by themselves at a login. None: unchanged, or not to be seen.
+        """
+        if not self.shows_hashes:
+            return None
+        row = await self._call(self._adapter, login, password)
+        if not isinstance(row, LegacyRow):
+            return None
+        answer = await self._verify(row, password, known)
+        return answer.legacy_seen if isinstance(answer, Right) else None
+
+    async def _verify(self, row: LegacyRow, password: Secret, unless_seen: bytes | None) -> Right | Outcome:
+        seen = self._hasher.seen(row.encoded_hash)
+        if seen == unless_seen:
+            return Outcome.WRONG_PASSWORD
+        match await self._hasher.verify_legacy(row.encoded_hash, password):
+            case Match.FOREIGN:
+                return Outcome.UNSUPPORTED_HASH
+            case Match.NO:
+                return Outcome.WRONG_PASSWORD
+            case Match.YES | Match.STALE:
+                return row.user.hindrance or Right(user=row.user, legacy_seen=seen)
+
+    async def _call(
+        self, adapter: PasswordSource | HashSource, login: str, password: Secret
+    ) -> Right | LegacyRow | Outcome:
+        """Put one question through the breaker and the time limit."""
+        if not self.breaker.lets_through():
+            self._observe(self.source, Outcome.UNAVAILABLE, 0.0)
+            raise LegacyUnavailable(f"source {self.source} is resting after repeated failures")
+        started = self._clock()
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer = await _put(adapter, login, password)
+        except (AdapterError, TimeoutError) as error:
+            self.breaker.failed()
+            self._observe(self.source, _outcome_of(error), self._clock() - started)
+            raise LegacyUnavailable(f"source {self.source} could not be asked: {_reason_of(error)}") from error
+        self.breaker.answered()
+        return answer
+
+
+async def _put(
+    adapter: PasswordSource | HashSource, login: str, password: Secret
+) -> Right | LegacyRow | Outcome:
+    if isinstance(adapter, HashSource):
+        return await adapter.fetch(login)
+    answer = await adapter.authenticate(login, password)
+    if isinstance(answer, Outcome):
+        return answer
+    return answer.hindrance or Right(user=answer)
+
+
+def _outcome_of(error: AdapterError | TimeoutError) -> Outcome:
+    if isinstance(error, AdapterUnavailable):
+        return error.outcome
+    return Outcome.TIMEOUT if isinstance(error, TimeoutError) else Outcome.PROTOCOL_ERROR
+
+
+def _reason_of(error: AdapterError | TimeoutError) -> str:
+    return str(error) if isinstance(error, AdapterError) else "it did not answer in time"
