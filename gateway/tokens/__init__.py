@@ -1,0 +1,1 @@
+"""Tokens, keys and sessions as rules and values: pure, no I/O."""

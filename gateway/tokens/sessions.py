@@ -1,0 +1,65 @@
+"""The rules of a gateway session in a browser: how long, under which names, renewed when. Pure.
+
+Owns lifetimes, cookie names and the opaque handle. Must not know cookies' syntax, stores or keys.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gateway.model import Secret
+from gateway.tokens.claims import LONGEST_LIFE, AccessClaims
+
+HANDLE_BYTES = 32  # 256 bits: nobody guesses one, so its SHA-256 needs no salt in the store
+HANDLE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetimes:
+    """Says how long an access token and a session live; a session's end is fixed when it opens."""
+
+    access: timedelta = timedelta(seconds=LONGEST_LIFE)
+    session: timedelta = timedelta(hours=24)  # a working day and its night; logging in again is one form
+
+    def __post_init__(self) -> None:
+        if not timedelta(minutes=1) <= self.access <= timedelta(seconds=LONGEST_LIFE):
+            raise ValueError("an access token lives one to fifteen minutes")
+        if self.session < self.access:
+            raise ValueError("a session lives at least as long as its access token")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CookieNames:
+    """Is the names of one app's cookies, without the prefix that a secure issuer adds."""
+
+    access: str
+    handle: str
+    device: str
+
+
+def cookie_names(app: str) -> CookieNames:
+    """Return the names of an app's cookies: the access token, the session's handle, the known device."""
+    base = f"sluicegate-{app}"
+    return CookieNames(access=base, handle=f"{base}-session", device=f"{base}-device")
+
+
+def new_handle(random: Callable[[int], bytes]) -> tuple[Secret, bytes]:
+    """Return a fresh handle and the digest under which the store knows it."""
+    token = base64.urlsafe_b64encode(random(HANDLE_BYTES)).rstrip(b"=").decode()
+    return Secret(token), hashlib.sha256(token.encode()).digest()
+
+
+def handle_digest(token: str) -> bytes | None:
+    """Return the digest of a handle that a browser sent, or None when it cannot be one of ours."""
+    return hashlib.sha256(token.encode()).digest() if HANDLE.fullmatch(token) else None
+
+
+def is_due(claims: AccessClaims, now: float) -> bool:
+    """Say whether a token is in the last third of its life.
+
+    Renewing that early lets a busy browser ride out a store outage of five minutes.
+    """
+    return claims.exp - now <= (claims.exp - claims.iat) / 3
