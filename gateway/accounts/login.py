@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gateway.accounts.adopt import Adopt
 from gateway.accounts.ask import Question, Right
 from gateway.accounts.decision import Decision, Denied, Granted, MustAsk, Reason, Shown, Way
-from gateway.accounts.identifiers import Comparison, normalise
+from gateway.identifiers import Comparison, normalise
 from gateway.accounts.passwords import PasswordHasher, is_acceptable
 from gateway.accounts.phases import PhaseBook
 from gateway.errors import LegacyUnavailable

@@ -1,0 +1,179 @@
+"""The app as its own source: a login in a clean room, as a browser without any history would do it.
+
+Owns one try: the login page, its hidden fields and cookies, one POST of exactly the typed identifier and
+password, the verdict, and the probe of a page that only a logged-in user sees. The browser's own cookies
+never come near it. The user's identity is their normalised identifier: a form shows no primary key.
+"""
+
+from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager
+from html.parser import HTMLParser
+from types import TracebackType
+from typing import Protocol, Self
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ConfigDict
+
+from adapters.base import AdapterUnavailable
+from gateway.errors import AppUnavailable
+from gateway.http.answer import Answer
+from gateway.http.cookies import CookieJar
+from gateway.identifiers import Comparison, normalise
+from gateway.intercept.rules import Rule
+from gateway.intercept.verdict import judge
+from gateway.model import LegacyUser, Outcome, Profile, Secret, Verdict
+
+JUDGED_BODY = 1024 * 1024  # bytes of a page that are read; login pages are far smaller
+ACCEPT = b"text/html,application/xhtml+xml,*/*;q=0.8"
+AGENT = b"Sluicegate (confirms a login)"
+
+
+class FormOptions(BaseModel):
+    """Has no settings of its own: the app's rules say all that a form needs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Send(Protocol):
+    """Puts one whole request to the app and returns its whole answer; raises `AppUnavailable`."""
+
+    def __call__(self, request: bytes, *, method: bytes) -> Awaitable[Answer]: ...
+
+
+class FormSource(AbstractAsyncContextManager["FormSource"]):
+    """Asks the app itself, by one of its login rules (a rule with a page and a probe)."""
+
+    def __init__(self, rule: Rule, send: Send, *, origin: str, comparison: Comparison) -> None:
+        if rule.probe is None:
+            raise ValueError("a form source needs a login rule with a probe")
+        self._rule = rule
+        self._probe = rule.probe
+        self._send = send
+        self._origin = origin.encode()
+        self._comparison = comparison
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    async def ping(self) -> None:
+        """Fetch the login page."""
+        await self._room().get(self._rule.page)
+
+    async def authenticate(self, login: str, password: Secret) -> LegacyUser | Outcome:
+        """Log in once in a clean room."""
+        identity = normalise(login, self._comparison)
+        if identity is None:
+            return Outcome.NOT_FOUND
+        room = self._room()
+        page = await room.get(self._rule.page)
+        fields = _login_form(page, self._rule.password)
+        fields |= {self._rule.identifier: login, self._rule.password: password.reveal()}
+        answer = await room.post(self._rule.path, urlencode(fields).encode())
+        match judge(self._rule, answer, JUDGED_BODY):
+            case Verdict.WRONG:
+                return Outcome.WRONG_PASSWORD
+            case Verdict.UNKNOWN:
+                raise _unclear("the app's answer to a login is neither right nor wrong by its rule")
+            case Verdict.RIGHT:
+                return await self._probed(room, login, identity)
+
+    async def _probed(self, room: "_CleanRoom", login: str, identity: str) -> LegacyUser:
+        seen = await room.get(self._probe.path)
+        if not self._probe.conditions.hold(seen, JUDGED_BODY):
+            raise _unclear("the app's answer looked right, but its probe page shows no logged-in user")
+        return LegacyUser(legacy_id=identity, identifiers=(login,), profile=Profile(username=login))
+
+    def _room(self) -> "_CleanRoom":
+        return _CleanRoom(self._send, self._origin)
+
+
+class _CleanRoom:
+    """One browser without history: a cookie jar, and the requests made with it."""
+
+    def __init__(self, send: Send, origin: bytes) -> None:
+        self._send = send
+        self._origin = origin
+        self._cookies = CookieJar()
+
+    async def get(self, path: str) -> Answer:
+        return await self._exchange(b"GET", path, (), b"")
+
+    async def post(self, path: str, body: bytes) -> Answer:
+        fields = (
+            b"Content-Type: application/x-www-form-urlencoded",
+            b"Content-Length: %d" % len(body),
+            b"Origin: " + self._origin,
+            b"Referer: " + self._origin + path.encode(),
+        )
+        return await self._exchange(b"POST", path, fields, body)
+
+    async def _exchange(self, method: bytes, path: str, fields: tuple[bytes, ...], body: bytes) -> Answer:
+        scheme, _, authority = self._origin.partition(b"://")
+        cookie = self._cookies.header(path)
+        head = [
+            method + b" " + path.encode() + b" HTTP/1.1",
+            b"Host: " + authority,
+            b"X-Forwarded-Proto: " + scheme,
+            b"X-Forwarded-Host: " + authority,
+            b"User-Agent: " + AGENT,
+            b"Accept: " + ACCEPT,
+            *fields,
+            *([b"Cookie: " + cookie] if cookie else []),
+        ]
+        try:
+            answer = await self._send(b"\r\n".join(head) + b"\r\n\r\n" + body, method=method)
+        except AppUnavailable as error:
+            raise AdapterUnavailable(error.reason, _UNAVAILABLE[error.status]) from error
+        self._cookies.store(answer.values(b"set-cookie"), path)
+        return answer
+
+
+_UNAVAILABLE = {502: Outcome.UNAVAILABLE, 504: Outcome.TIMEOUT}
+
+
+def _unclear(reason: str) -> AdapterUnavailable:
+    return AdapterUnavailable(reason, Outcome.PROTOCOL_ERROR)
+
+
+def _login_form(page: Answer, password_field: str) -> dict[str, str]:
+    """Return the values that the page's login form would send by itself (hidden fields, defaults)."""
+    body = page.readable_body(JUDGED_BODY) if page.status == 200 else None
+    if body is None:
+        raise _unclear("the app's login page cannot be read")
+    reader = _FormReader(password_field)
+    reader.feed(body.decode("utf-8", "replace"))
+    reader.close()
+    if reader.found is None:
+        raise _unclear("the app's login page has no form with the rule's password field")
+    return reader.found
+
+
+class _FormReader(HTMLParser):
+    """Finds the first form that has the password field, and what its other fields hold."""
+
+    def __init__(self, password_field: str) -> None:
+        super().__init__()
+        self.found: dict[str, str] | None = None
+        self._password_field = password_field
+        self._fields: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "form":
+            self._fields = {}
+        elif tag == "input" and self.found is None:
+            self._input({name: value or "" for name, value in attrs})
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form" and self.found is None and self._password_field in self._fields:
+            self.found = self._fields
+
+    def _input(self, attributes: dict[str, str]) -> None:
+        kind = attributes.get("type", "text").lower()
+        is_off = kind in ("checkbox", "radio") and "checked" not in attributes
+        if attributes.get("name") and kind not in ("button", "image", "reset", "file") and not is_off:
+            self._fields.setdefault(attributes["name"], attributes.get("value", ""))
