@@ -1,0 +1,1 @@
+"""The private listener's application: users, migration and process state, for operators alone."""

@@ -1,0 +1,28 @@
+"""What the data plane tells: each answer it gave, and each app that gave none.
+
+Owns nothing but the two places where that goes: the counters and the access log. The data plane knows
+this only by the shape of its methods.
+"""
+
+from gateway.telemetry.accesslog import AccessLog
+from gateway.telemetry.metrics import NO_APP, Metrics
+
+
+class Traffic:
+    """Counts and logs what happens on the public listener. On the hot path: no I/O but the log's."""
+
+    __slots__ = ("_log", "_metrics")
+
+    def __init__(self, metrics: Metrics, log: AccessLog) -> None:
+        self._metrics = metrics
+        self._log = log
+
+    def answered(self, site: str, method: bytes, target: bytes, status: int, seconds: float, peer: str,
+                 request_id: bytes, sent: int) -> None:
+        """Note an answer; `site` is the app's name, empty where no app serves the request."""
+        self._metrics.proxied(site, status, seconds)
+        self._log.record(site or NO_APP, method, target, status, seconds, peer, request_id, sent)
+
+    def upstream_error(self, site: str, kind: str) -> None:
+        """Note that an app gave no usable answer, and what went wrong."""
+        self._metrics.upstream_error(site, kind)
