@@ -1,0 +1,67 @@
+"""Claims have the form of RFC 9068, or they do not exist."""
+
+import pytest
+
+from gateway.tokens.claims import LONGEST_LIFE, parse
+from tests.helpers.tokens import ACCOUNT_ID, ISSUER, SESSION_ID, shop_claims
+
+def test_the_claims_are_those_of_the_specification() -> None:
+    """Audience and client are the app, times are whole seconds, the method is a password (RFC 8176)."""
+    assert shop_claims().as_mapping() == {
+        "iss": ISSUER,
+        "sub": str(ACCOUNT_ID),
+        "aud": "shop",
+        "client_id": "shop",
+        "iat": 1_000,
+        "exp": 1_900,
+        "jti": "one",
+        "sid": str(SESSION_ID),
+        "amr": ["pwd"],
+    }
+
+
+def test_claims_survive_their_mapping() -> None:
+    """What is signed is what is read."""
+    assert parse(shop_claims().as_mapping()) == shop_claims()
+
+
+def test_claims_of_others_are_ignored() -> None:
+    """RFC 7519 section 4: a claim that is not understood is ignored."""
+    assert parse({**shop_claims().as_mapping(), "scope": "all", "nbf": "soon"}) == shop_claims()
+
+
+@pytest.mark.parametrize("lifetime", [LONGEST_LIFE + 1, 0, -1])
+def test_a_token_lives_at_most_fifteen_minutes(lifetime: int) -> None:
+    """Neither longer nor not at all."""
+    with pytest.raises(ValueError, match="15 minutes"):
+        shop_claims(lifetime=lifetime)
+
+
+@pytest.mark.parametrize("name", ["iss", "sub", "aud", "client_id", "iat", "exp", "jti", "sid", "amr"])
+def test_every_claim_is_needed(name: str) -> None:
+    """A payload without one of them is refused."""
+    payload = shop_claims().as_mapping()
+    del payload[name]
+    with pytest.raises(ValueError):
+        parse(payload)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("aud", ["shop", "bank"]),
+        ("iss", ""),
+        ("sub", 7),
+        ("sid", None),
+        ("exp", 1_900.5),
+        ("exp", "1900"),
+        ("iat", True),
+        ("amr", "pwd"),
+        ("amr", [1]),
+        ("exp", 10**30),
+    ],
+)
+def test_a_claim_of_another_form_is_refused(name: str, value: object) -> None:
+    """Lists for texts, texts for times, booleans for numbers: none is guessed at."""
+    with pytest.raises(ValueError):
+        parse({**shop_claims().as_mapping(), name: value})
