@@ -5,6 +5,7 @@ import pytest
 from gateway.tokens.claims import LONGEST_LIFE, parse
 from tests.helpers.tokens import ACCOUNT_ID, ISSUER, SESSION_ID, shop_claims
 
+
 def test_the_claims_are_those_of_the_specification() -> None:
     """Audience and client are the app, times are whole seconds, the method is a password (RFC 8176)."""
     assert shop_claims().as_mapping() == {

@@ -5,24 +5,20 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from random import Random
-from typing import Any
 
 import jwt as pyjwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.tokens.test_claims import shop_claims
 
 from gateway.tokens.claims import AccessClaims
 from gateway.tokens.jwt import LONGEST_TOKEN, InvalidToken, sign, verify
-from gateway.tokens.keys import KeySet, KeyState, SigningKey, generate
+from gateway.tokens.keys import KeySet, KeyState, SigningKey
+from tests.helpers.tokens import ISSUER, random_keys, shop_claims
 
-ISSUER = "https://login.test"
-RANDOM = Random(1).randbytes
-ACTIVE, NEXT = generate(KeyState.ACTIVE, RANDOM), generate(KeyState.NEXT, RANDOM)
-FOREIGN = generate(KeyState.ACTIVE, RANDOM)
+ACTIVE, NEXT = random_keys(KeyState.ACTIVE, KeyState.NEXT)
+(FOREIGN,) = random_keys(KeyState.ACTIVE, seed=2)
 KEYSET = KeySet((ACTIVE, NEXT))
 CLAIMS = shop_claims(now=1_000)
 OWN_HEADER = {"alg": "EdDSA", "kid": ACTIVE.kid, "typ": "at+jwt"}
@@ -36,7 +32,7 @@ def base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def forged(header: Mapping[str, Any], payload: Mapping[str, Any] | None = None, key: SigningKey = ACTIVE) -> str:
+def forged(header: Mapping[str, object], payload: object = None, key: SigningKey = ACTIVE) -> str:
     """Sign any header and payload with a real key, without our code or PyJWT."""
     content = CLAIMS.as_mapping() if payload is None else payload
     signed = f"{base64url(json.dumps(header).encode())}.{base64url(json.dumps(content).encode())}"
@@ -76,7 +72,8 @@ def test_a_token_of_a_published_key_that_is_not_yet_active_is_read() -> None:
 
 
 def unsigned() -> str:
-    return pyjwt.encode(CLAIMS.as_mapping(), None, algorithm="none", headers={"kid": ACTIVE.kid, "typ": "at+jwt"})
+    header = {"kid": ACTIVE.kid, "typ": "at+jwt"}
+    return pyjwt.encode(CLAIMS.as_mapping(), None, algorithm="none", headers=header)
 
 
 def keyed_with_the_public_part(material: bytes) -> str:
@@ -107,7 +104,7 @@ ATTACKS = {
     "another typ": sign(CLAIMS.as_mapping(), ACTIVE, typ="JWT"),
     "typ of another case": forged({**OWN_HEADER, "typ": "AT+JWT"}),
     "another alg in a right signature": forged({**OWN_HEADER, "alg": "Ed448"}),
-    "claims that are no object": forged(OWN_HEADER, payload=[1]),  # type: ignore[arg-type]
+    "claims that are no object": forged(OWN_HEADER, payload=[1]),
     "claims without a session": forged(OWN_HEADER, {**CLAIMS.as_mapping(), "sid": None}),
     "an audience among others": forged(OWN_HEADER, {**CLAIMS.as_mapping(), "aud": ["shop", "bank"]}),
     "a life of an hour": forged(OWN_HEADER, {**CLAIMS.as_mapping(), "exp": 4_600}),

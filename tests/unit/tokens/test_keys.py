@@ -7,24 +7,12 @@ from random import Random
 
 import pytest
 
-from gateway.tokens.keys import (
-    KeySet,
-    KeyState,
-    SigningKey,
-    from_private_bytes,
-    generate,
-    stage,
-    thumbprint,
-)
+from gateway.tokens.keys import KeySet, KeyState, SigningKey, from_private_bytes, generate, stage, thumbprint
+from tests.helpers.tokens import random_keys
 
 # RFC 8037 appendix A.1
 RFC_PRIVATE = base64.urlsafe_b64decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=")
 RFC_PUBLIC = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
-
-
-def random_keys(*states: KeyState, seed: int = 1) -> tuple[SigningKey, ...]:
-    random = Random(seed).randbytes
-    return tuple(generate(state, random) for state in states)
 
 
 def test_the_public_part_is_that_of_rfc_8037() -> None:
@@ -50,10 +38,12 @@ def test_the_signature_is_that_of_rfc_8037() -> None:
 def test_the_thumbprint_is_that_of_rfc_7638() -> None:
     """The RSA key of section 3.1, its members in another order."""
     jwk = {
-        "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXj"
-        "BZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8"
-        "KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_x"
-        "BniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+        "n": (
+            "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJE"
+            "CPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2Q"
+            "vzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6"
+            "WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
+        ),
         "kty": "RSA",
         "e": "AQAB",
     }

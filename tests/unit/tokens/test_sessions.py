@@ -5,9 +5,9 @@ from datetime import timedelta
 from random import Random
 
 import pytest
-from tests.unit.tokens.test_claims import shop_claims
 
 from gateway.tokens.sessions import Lifetimes, cookie_names, handle_digest, is_due, new_handle
+from tests.helpers.tokens import shop_claims
 
 
 def test_the_names_of_an_app() -> None:
