@@ -1,0 +1,47 @@
+"""The configuration: strict TOML and the environment become one frozen section per component.
+
+Owns names, kinds, defaults and bounds of settings, and the places of mistakes. Knows no component, no
+adapter and no rule; their models come in as arguments.
+"""
+
+from gateway.settings.loading import every_setting, load
+from gateway.settings.secrets import SecretText, Surroundings, secret_url, surroundings
+from gateway.settings.sections import (
+    AppSection,
+    HashingSection,
+    KeysSection,
+    LimitsSection,
+    ListenSection,
+    LogSection,
+    PrivateSection,
+    Settings,
+    SourceSection,
+    StoreSection,
+    ThrottleSection,
+    TokensSection,
+)
+from gateway.settings.values import Address, Section, mistake
+
+__all__ = [
+    "Address",
+    "AppSection",
+    "HashingSection",
+    "KeysSection",
+    "LimitsSection",
+    "ListenSection",
+    "LogSection",
+    "PrivateSection",
+    "SecretText",
+    "Section",
+    "Settings",
+    "SourceSection",
+    "StoreSection",
+    "Surroundings",
+    "ThrottleSection",
+    "TokensSection",
+    "every_setting",
+    "load",
+    "mistake",
+    "secret_url",
+    "surroundings",
+]

@@ -1,0 +1,122 @@
+"""What no single key can tell: names that must exist, things that exclude one another. Pure.
+
+Looks at the tables as written, so that a mistake inside one section does not hide one between two. Kinds
+and bounds are the models' business: a value of the wrong kind is passed over here.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from gateway.settings.positions import Path
+from gateway.settings.sections import EMBEDDED
+
+Table = Mapping[str, Any]
+Mistake = tuple[Path, str]
+
+FORM = "form"
+"""The adapter whose source is an application itself."""
+
+
+def mistakes_between(root: Table) -> Iterator[Mistake]:
+    """Yield every mistake between sections, as path and sentence."""
+    for check in CHECKS:
+        yield from check(root)
+
+
+def tables_of(value: object) -> list[Table]:
+    """Return the tables in an array of tables, with an empty one for what is none."""
+    items = value if isinstance(value, tuple) else ()
+    return [item if isinstance(item, Mapping) else {} for item in items]
+
+
+def table_of(value: object) -> Table:
+    """Return a table, empty for what is none."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _secrets_without_state_folder(root: Table) -> Iterator[Mistake]:
+    if table_of(root.get("store")).get("url", EMBEDDED) == EMBEDDED:
+        return
+    for section, key in (("private", "token"), ("keys", "encryption_key")):
+        if key not in table_of(root.get(section)):
+            yield (section, key), f'is missing; only with store.url = "{EMBEDDED}" it is made by itself'
+
+
+def _same_listener(root: Table) -> Iterator[Mistake]:
+    public = table_of(root.get("listen")).get("public")
+    private = table_of(root.get("private")).get("listen")
+    if isinstance(public, str) and public == private and not public.endswith(":0"):
+        yield ("private", "listen"), "is the public listener's address; operators need one of their own"
+
+
+def _no_app(root: Table) -> Iterator[Mistake]:
+    if not root.get("app"):
+        yield ("app",), "is missing; at least one [[app]] table says what stands behind the gateway"
+
+
+def _app_names(root: Table) -> Iterator[Mistake]:
+    seen: set[str] = set()
+    for index, app in enumerate(tables_of(root.get("app"))):
+        name = app.get("name")
+        if isinstance(name, str) and name in seen:
+            yield ("app", index, "name"), "is the name of an earlier app too"
+        elif isinstance(name, str):
+            seen.add(name)
+
+
+def _app_places(root: Table) -> Iterator[Mistake]:
+    taken: set[tuple[str, str]] = set()
+    for index, app in enumerate(tables_of(root.get("app"))):
+        places = set(_places(app))
+        if places & taken:
+            yield ("app", index, "hosts"), "holds a host that an earlier app serves under the same path"
+        taken |= places
+
+
+def _places(app: Table) -> Iterator[tuple[str, str]]:
+    path, hosts = app.get("path", "/"), app.get("hosts")
+    for host in hosts if isinstance(hosts, tuple) else ():
+        if isinstance(host, str) and isinstance(path, str):
+            yield host.lower(), path.rstrip("/")
+
+
+def _app_sources(root: Table) -> Iterator[Mistake]:
+    sources = table_of(root.get("source"))
+    for index, app in enumerate(tables_of(root.get("app"))):
+        name = app.get("source")
+        if isinstance(name, str) and name not in sources:
+            others = f"there are {', '.join(sources)}" if sources else "there are none"
+            yield ("app", index, "source"), f"names no [source.…] of this file; {others}"
+
+
+def _app_rules(root: Table) -> Iterator[Mistake]:
+    for index, app in enumerate(tables_of(root.get("app"))):
+        has_rules = "preset" in app or bool(app.get("rule"))
+        if "source" in app and not has_rules:
+            yield ("app", index, "source"), "needs rules: name a preset, or write [[app.rule]] tables"
+        if "preset" in app and "source" not in app:
+            yield ("app", index, "preset"), "needs a source: name the [source.…] that knows the app's users"
+        if "password_change" in app and not has_rules:
+            yield ("app", index, "password_change"), "is of no use without rules"
+
+
+def _source_users(root: Table) -> Iterator[Mistake]:
+    users = Counter(str(app.get("source")) for app in tables_of(root.get("app")))
+    for name, source in table_of(root.get("source")).items():
+        if not users[name]:
+            yield ("source", name), "belongs to no app; name it in one, or remove it"
+        elif users[name] > 1 and table_of(source).get("adapter") == FORM:
+            yield ("source", name, "adapter"), "belongs to several apps; a form source is one app itself"
+
+
+CHECKS: tuple[Callable[[Table], Iterator[Mistake]], ...] = (
+    _secrets_without_state_folder,
+    _same_listener,
+    _no_app,
+    _app_names,
+    _app_places,
+    _app_sources,
+    _app_rules,
+    _source_users,
+)

@@ -1,0 +1,170 @@
+"""One frozen model per section of the configuration file; config/sluicegate.toml says what settings mean.
+
+Owns names, kinds, bounds and defaults. Knows nothing of the components that read them, and no adapter or
+rule by name: their models come in as arguments of `load`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, InstanceOf
+
+from gateway.errors import Problem
+from gateway.model import Phase, Secret
+from gateway.settings import positions
+from gateway.settings.secrets import FolderPath, SecretText, secret_url
+from gateway.settings.values import (
+    Address,
+    AppAddress,
+    AppPath,
+    Host,
+    ListenAddress,
+    LogPlace,
+    Network,
+    Origin,
+    Parameter,
+    Seconds,
+    Section,
+    Slug,
+    one_of,
+)
+
+EMBEDDED = "embedded"
+"""The store's address that means the bundled PostgreSQL server."""
+
+STATE_FOLDER = "sluicegate-state"  # beside the configuration file
+KIB = 1024
+
+
+class ListenSection(Section):
+    """Is the public listener."""
+
+    public: ListenAddress = Address(host="127.0.0.1", port=8080)
+    trusted_proxies: tuple[Network, ...] = ()
+
+
+class PrivateSection(Section):
+    """Is the listener of operators: health, metrics, the management API."""
+
+    listen: ListenAddress = Address(host="127.0.0.1", port=8081)
+    token: SecretText | None = None
+
+
+class StoreSection(Section):
+    """Is the new user store."""
+
+    url: Annotated[Secret, secret_url("postgresql", "postgres", word=EMBEDDED)] = Field(
+        default_factory=lambda: Secret(EMBEDDED)
+    )
+    state: FolderPath = Field(default=STATE_FOLDER, validate_default=True)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the bundled server is the store, and missing secrets are made in the state folder."""
+        return self.url == Secret(EMBEDDED)
+
+
+class KeysSection(Section):
+    """Is what lies outside the store so that its secrets can lie inside."""
+
+    encryption_key: SecretText | None = None
+
+
+class TokensSection(Section):
+    """Is what the gateway issues, and for how long."""
+
+    issuer: Origin
+    access_minutes: Annotated[int, Field(ge=1, le=15)] = 15
+    session_hours: Annotated[int, Field(ge=1, le=720)] = 12
+
+
+class AppSection(Section):
+    """Is one application behind the gateway; `rules` are instances of the rule model given to `load`."""
+
+    name: Slug
+    hosts: Annotated[tuple[Host, ...], Field(min_length=1)]
+    path: AppPath = "/"
+    upstream: AppAddress
+    source: Slug | None = None
+    preset: Slug | None = None
+    password_change: Literal["none"] | None = None
+    legacy_changes: Literal["follow", "ignore"] = "follow"
+    denied: Literal["app", "status"] = "app"
+    allowed_origins: tuple[Origin, ...] = ()
+    fold_case: bool = False
+    path_parameters: tuple[Parameter, ...] = ()
+    rules: tuple[InstanceOf[BaseModel], ...] = Field(default=(), alias="rule")
+
+
+class SourceSection(Section):
+    """Is one legacy user store; `options` is an instance of its adapter's own model."""
+
+    name: str
+    adapter: str
+    phase: Annotated[Phase, one_of(Phase)] = Phase.MIGRATE
+    compare: Literal["exact", "casefold"] = "exact"
+    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    options: InstanceOf[BaseModel]
+
+
+class HashingSection(Section):
+    """Is the cost of new password hashes (argon2id), and how many are worked on or wait at once."""
+
+    memory_kib: Annotated[int, Field(ge=19456, le=65536)] = 19456
+    passes: Annotated[int, Field(ge=2, le=3)] = 2
+    lanes: Annotated[int, Field(ge=1, le=4)] = 1
+    threads: Annotated[int, Field(ge=1, le=64)] = 2
+    queue: Annotated[int, Field(ge=1, le=10_000)] = 128
+
+
+class ThrottleSection(Section):
+    """Is when failed logins begin to cost time."""
+
+    free_failures: Annotated[int, Field(ge=1, le=100)] = 5
+    address_free_failures: Annotated[int, Field(ge=1, le=10_000)] = 50
+    longest_minutes: Annotated[int, Field(ge=1, le=60)] = 60
+    forget_hours: Annotated[int, Field(ge=1, le=720)] = 24
+
+
+class LimitsSection(Section):
+    """Is how much and how long the data plane bears from either side."""
+
+    head_bytes: Annotated[int, Field(ge=4 * KIB, le=256 * KIB)] = 32 * KIB
+    fields: Annotated[int, Field(ge=10, le=1000)] = 100
+    request_line_bytes: Annotated[int, Field(ge=KIB, le=64 * KIB)] = 8 * KIB
+    login_body_bytes: Annotated[int, Field(ge=KIB, le=1024 * KIB)] = 64 * KIB
+    head_seconds: Seconds = 20.0
+    login_body_seconds: Seconds = 20.0
+    keep_alive_seconds: Seconds = 75.0
+    upstream_connect_seconds: Seconds = 5.0
+    answer_head_seconds: Seconds = 60.0
+
+
+class LogSection(Section):
+    """Is what is logged and where; standard output unless a file is named."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    access: LogPlace = True
+
+
+class Settings(Section):
+    """Is the whole configuration: one section per component, every secret resolved."""
+
+    listen: ListenSection
+    private: PrivateSection
+    store: StoreSection
+    keys: KeysSection
+    tokens: TokensSection
+    apps: tuple[AppSection, ...]
+    sources: Mapping[str, SourceSection]
+    hashing: HashingSection
+    throttle: ThrottleSection
+    limits: LimitsSection
+    log: LogSection
+    file: Path
+    lines: Annotated[Mapping[positions.Path, int], Field(repr=False)]
+
+    def problem(self, path: positions.Path, message: str) -> Problem:
+        """Return a mistake that was found later, with its place: `path` such as `("app", 0, "preset")`."""
+        return positions.problem(str(self.file), self.lines, path, message)

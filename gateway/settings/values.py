@@ -1,0 +1,180 @@
+"""The kinds of values that settings are made of: addresses, hosts, paths, origins. Pure.
+
+Each is read from text by a function that says what is wrong without repeating what was written: it may be
+a secret in the wrong place.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic_core import PydanticCustomError
+
+MISTAKE = "mistake"
+"""The error type whose message is ours, and holds no value."""
+
+LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"  # with the underscore of container names
+HOST_NAME = re.compile(rf"{LABEL}(?:\.{LABEL})*")
+LONGEST_NAME = 253  # RFC 1035 section 2.3.4, without the final dot
+HOST_AND_PORT = re.compile(r"(\[[^\]]+\]|[^:\[\]]+):([0-9]{1,5})")
+ORIGIN = re.compile(r"(https?)://(\[[^\]]+\]|[^:\[\]/]+)(?::([0-9]{1,5}))?")
+SEGMENT = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"  # no dot first: nothing that resolves to another path
+PLAIN_PATH = re.compile(rf"/(?:{SEGMENT}(?:/{SEGMENT})*/?)?")
+SLUG = re.compile(r"[a-z][a-z0-9-]{0,62}")
+NO_SLUG = "must be a short name: a lower-case letter, then lower-case letters, digits and hyphens"
+PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
+HIGHEST_PORT = 65535
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+class Section(BaseModel):
+    """Is a frozen part of the settings; an unknown key in it is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where something listens or is reached; a listener's port 0 is any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def mistake(message: str) -> NoReturn:
+    """Refuse a value with a sentence of ours; call it inside a validator."""
+    raise PydanticCustomError(MISTAKE, "{sentence}", {"sentence": message})
+
+
+def read_slug(value: object) -> str:
+    """Read a name that appears in cookies, metrics and addresses."""
+    text = _text(value)
+    if not SLUG.fullmatch(text):
+        mistake(NO_SLUG)
+    return text
+
+
+def read_address(value: object) -> Address:
+    """Read `host:port` or `[::1]:port`."""
+    match = HOST_AND_PORT.fullmatch(_text(value))
+    if not match or not _is_host(match[1]) or int(match[2]) > HIGHEST_PORT:
+        mistake('must be "host:port", such as "127.0.0.1:8080" or "[::1]:8080"')
+    return Address(host=match[1].strip("[]"), port=int(match[2]))
+
+
+def read_upstream(value: object) -> Address:
+    """Read `http://host[:port]`."""
+    scheme, host, port = _origin_parts(_text(value))
+    if scheme != "http":
+        mistake('must be "http://host:port", without a path, a final slash or a user')
+    return Address(host=host.strip("[]"), port=port or DEFAULT_PORTS[scheme])
+
+
+def read_origin(value: object) -> str:
+    """Read `http[s]://host[:port]`, as browsers write an origin (RFC 6454 section 6.2)."""
+    text = _text(value)
+    scheme, _, port = _origin_parts(text)
+    if not scheme or text != text.lower() or port == DEFAULT_PORTS[scheme]:
+        mistake('must be an origin, such as "https://shop.test": lower case, no path, no final slash, '
+                "no default port")
+    return text
+
+
+def read_host(value: object) -> str:
+    """Read a host name or address without port, or `*`."""
+    text = _text(value).lower()
+    if text != "*" and not _is_host(text):
+        mistake('must be a host name without port, such as "shop.test", or "*" for any')
+    return text
+
+
+def read_network(value: object) -> IPv4Network | IPv6Network:
+    """Read an address or a network in CIDR notation."""
+    text = _text(value)
+    try:
+        return ip_network(text)
+    except ValueError:
+        mistake('must be an address or a network whose host bits are zero, such as "10.0.0.0/8" or "::1"')
+
+
+def read_app_path(value: object) -> str:
+    """Read the path prefix of an app: plain segments, without a final slash except for `/` itself."""
+    text = _text(value)
+    if not PLAIN_PATH.fullmatch(text):
+        mistake('must be a plain path, such as "/" or "/shop": no query, no percent sign, no dot segments')
+    return text.rstrip("/") or "/"
+
+
+def read_parameter(value: object) -> str:
+    """Read the name of a path parameter, such as `jsessionid` in `/login;jsessionid=…`."""
+    text = _text(value)
+    if not PARAMETER.fullmatch(text):
+        mistake('must be the name of a path parameter, such as "jsessionid"')
+    return text
+
+
+def read_log_place(value: object) -> bool | Path:
+    """Read true, false or the absolute path of a file."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
+        mistake("must be true, false or the absolute path of a file")
+    return Path(value)
+
+
+def one_of(kind: type[Choice]) -> PlainValidator:
+    """Return the validator that reads one of an enumeration's values."""
+    choices = " or ".join(f'"{member.value}"' for member in kind)
+
+    def read(value: object) -> Choice:
+        if not isinstance(value, str) or value not in list(kind):
+            mistake(f"must be {choices}")
+        return kind(value)
+
+    return PlainValidator(read)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        mistake("must be text in quotes")
+    return value
+
+
+def _origin_parts(text: str) -> tuple[str, str, int | None]:
+    """Split an origin into scheme, host and port; the scheme is empty when the text is none."""
+    match = ORIGIN.fullmatch(text)
+    port = int(match[3]) if match and match[3] else None
+    if not match or not _is_host(match[2]) or (port is not None and not 0 < port <= HIGHEST_PORT):
+        return "", "", None
+    return match[1], match[2], port
+
+
+def _is_host(text: str) -> bool:
+    if not text.startswith("["):
+        return bool(HOST_NAME.fullmatch(text)) and len(text) <= LONGEST_NAME
+    try:
+        IPv6Address(text.strip("[]"))
+    except ValueError:
+        return False
+    return "%" not in text  # a zone means something on one machine only
+
+
+Slug = Annotated[str, PlainValidator(read_slug)]
+ListenAddress = Annotated[Address, PlainValidator(read_address)]
+AppAddress = Annotated[Address, PlainValidator(read_upstream)]
+Origin = Annotated[str, PlainValidator(read_origin)]
+Host = Annotated[str, PlainValidator(read_host)]
+Network = Annotated[IPv4Network | IPv6Network, PlainValidator(read_network)]
+AppPath = Annotated[str, PlainValidator(read_app_path)]
+Parameter = Annotated[str, PlainValidator(read_parameter)]
+LogPlace = Annotated[bool | Path, PlainValidator(read_log_place)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
