@@ -42,7 +42,7 @@ class AccessLog:
 
     def record(self, app: str, method: bytes, target: bytes, status: int, seconds: float, peer: str,
                request_id: bytes, sent: int) -> None:
-        """Add a line; `seconds` is the time taken, `sent` the bytes of the answer's body."""
+        """Add a line; `seconds` is the time taken, `sent` the bytes of the answer's head and body."""
         now = self._clock()
         if int(now) != self._second:  # the text of a second is made once
             self._second = int(now)
@@ -51,7 +51,8 @@ class AccessLog:
             b'{"at":"%b.%03dZ","app":"%b","method":"%b","path":"%b","status":%d,"ms":%.3f,"bytes":%d,'
             b'"peer":"%b","request_id":"%b"}\n'
             % (self._stamp, int(now * 1000) % 1000, escaped(app.encode()), escaped(method),
-               shown_path(target), status, seconds * 1000, sent, escaped(peer.encode()), escaped(request_id)))
+               shown_path(target), status, seconds * 1000, sent, escaped(peer.encode("ascii", "replace")),
+               escaped(request_id)))
         if len(self._lines) >= BATCH_LINES:
             self.flush()
 

@@ -15,7 +15,18 @@ from prometheus_client.registry import CollectorRegistry
 
 from gateway.model import AccountState, Outcome, Verdict
 from gateway.store.base import SourceCount
-from gateway.telemetry.series import Bounded, Counts, Family, Histogram, Kind, Labels, Spread, counter, gauge
+from gateway.telemetry.series import (
+    OTHER,
+    Bounded,
+    Counts,
+    Family,
+    Histogram,
+    Kind,
+    Labels,
+    Spread,
+    counter,
+    gauge,
+)
 
 FAST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 HASH_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -91,8 +102,8 @@ CHANGE_ENDS = ("promoted", "dropped", "pending", "unnamed", "refused", "unavaila
 VERDICTS = (*Verdict, "unanswered")
 BUDGETS = ("account", "address")
 STAGES = ("wait", "run")
-STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
-UPSTREAM_ERROR_KINDS = ("connect", "timeout", "protocol", "closed")
+STATUS_CLASSES = (OTHER, "1xx", "2xx", "3xx", "4xx", "5xx")  # by the status's first digit
+UPSTREAM_ERROR_KINDS = ("connect", "timeout", "protocol", "lost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +141,8 @@ class SiteTraffic:
         self.spread = spread
 
     def add(self, status: int, seconds: float) -> None:
-        """Count one answer; `status` is 100 to 599."""
-        self.by_class[status // 100 - 1] += 1
+        """Count one answer. An app may send statuses that no RFC knows; this never fails."""
+        self.by_class[status // 100 if 100 <= status < 600 else 0] += 1
         self.spread.add(seconds)
 
 

@@ -5,7 +5,7 @@ this only by the shape of its methods.
 """
 
 from gateway.telemetry.accesslog import AccessLog
-from gateway.telemetry.metrics import NO_APP, Metrics
+from gateway.telemetry.metrics import Metrics
 
 
 class Traffic:
@@ -19,9 +19,9 @@ class Traffic:
 
     def answered(self, site: str, method: bytes, target: bytes, status: int, seconds: float, peer: str,
                  request_id: bytes, sent: int) -> None:
-        """Note an answer; `site` is the app's name, empty where no app serves the request."""
+        """Note an answer; `site` is the app's name, or "-"; `sent` the bytes of head and body."""
         self._metrics.proxied(site, status, seconds)
-        self._log.record(site or NO_APP, method, target, status, seconds, peer, request_id, sent)
+        self._log.record(site, method, target, status, seconds, peer, request_id, sent)
 
     def upstream_error(self, site: str, kind: str) -> None:
         """Note that an app gave no usable answer, and what went wrong."""
