@@ -1,0 +1,255 @@
+"""Which requests are authentication: the rules of one app, and the match of a request against them.
+
+Owns the Rule and everything that is decided from a request's first line. Fields of a body are
+`gateway.intercept.extract`'s, answers are `gateway.intercept.verdict`'s business. Not matching a login
+would let an old password through to the app, so what an app may take for a rule's address matches or is
+refused, whatever it is spelled like.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway.errors import RequestRefused
+from gateway.http.forms import FormKind, is_same_field
+from gateway.http.target import canonical, query_pairs
+from gateway.intercept.checks import RuleError, find_problems, methods_of, path_key
+from gateway.intercept.tables import ConditionsTable, ProbeTable, RuleKind, RuleTable
+
+LOGGED_OUT = frozenset({200, 204, 302, 303})  # a farewell page, nothing, or a way on
+READING_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+
+# Whatever canonicalisation may change: escapes, path parameters, backslashes, doubled slashes, dot
+# segments, and bytes that no plain target has. A path without these is its own canonical form.
+_CHANGEABLE = rb"[%;\\\x00-\x20\x7f-\xff]|//|/\."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What an answer must be, all of it. None, or no status, leaves a condition out.
+
+    `location` is a pattern for the path of the Location, in which `*` stands for any text. `set_cookie`
+    names a cookie that is set, and neither emptied nor expired.
+    """
+
+    status: frozenset[int] = frozenset()
+    location: str | None = None
+    set_cookie: str | None = None
+    body_has: str | None = None
+    body_lacks: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A GET of `path`, query included, whose answer meets `conditions` in a logged-in session only."""
+
+    path: str
+    conditions: Conditions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Describes one kind of authentication request of an app.
+
+    `path`, `page` and `probe.path` are below the app's prefix. `query` and `fields` hold the values of
+    discriminators, "" standing for an absent one. `identifier` and `password` are empty in all but login
+    rules, `new_passwords` in all but password_change rules; `old_password` is empty where the app asks for
+    none. `login` names the login rule by which a new password can be confirmed.
+    """
+
+    name: str
+    kind: RuleKind
+    methods: frozenset[bytes]
+    path: str
+    query: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    forms: frozenset[FormKind] = frozenset(FormKind)
+    identifier: str = ""
+    password: str = ""
+    old_password: str = ""
+    new_passwords: tuple[str, ...] = ()
+    right: Conditions | None = None
+    wrong: Conditions | None = None
+    page: str = ""
+    probe: Probe | None = None
+    login: str | None = None
+
+    @property
+    def credential_fields(self) -> tuple[str, ...]:
+        """Return the names of all fields that hold what was typed."""
+        return tuple(filter(None, (self.identifier, self.password, self.old_password, *self.new_passwords)))
+
+    @property
+    def password_fields(self) -> tuple[str, ...]:
+        """Return the names of those fields that hold a password."""
+        return tuple(filter(None, (self.password, self.old_password, *self.new_passwords)))
+
+    def fits_query(self, pairs: Sequence[tuple[str, str]]) -> bool:
+        """Tell whether a query has this rule's discriminators; raises `RequestRefused` for a doubled one."""
+        return all(discriminator(pairs, name) in values for name, values in self.query.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Holds the rules that a request's first line fits; which of them it is, the body's fields decide."""
+
+    rules: tuple[Rule, ...]
+    query: tuple[tuple[str, str], ...] = field(repr=False, default=())
+
+
+class RuleSet:
+    """Is the rules of one app, ready for matching. Made by `compile_rules`; it never changes."""
+
+    __slots__ = ("_by_path", "_changeable", "_fold_case", "_keys", "_parameters", "rules")
+
+    def __init__(self, rules: Iterable[Rule], *, parameters: frozenset[str], fold_case: bool) -> None:
+        self.rules = tuple(rules)
+        self._parameters = parameters
+        self._fold_case = fold_case
+        self._changeable = re.compile(_CHANGEABLE + (rb"|[A-Z]" if fold_case else b""))
+        self._by_path: dict[str, tuple[Rule, ...]] = {}
+        for rule in self.rules:
+            key = path_key(rule.path, fold_case=fold_case)
+            self._by_path[key] = (*self._by_path.get(key, ()), rule)
+        self._keys = frozenset(key.encode("ascii") for key in self._by_path)
+
+    def match(self, method: bytes, target: bytes, prefix: str = "/") -> Match | None:
+        """Return what rules a request to `target` (origin-form) may be for, or None for none.
+
+        `prefix` is the app's own path. Called for every request: the usual target costs one search and
+        one look-up. Raises `RequestRefused`: 400 for an address of a rule in another form than the plain
+        one, doubled discriminators, or a password in a query; 403 for a blocked address; 405.
+        """
+        if not self.rules:
+            return None
+        path = target.partition(b"?")[0]
+        if self._changeable.search(path) is None and _below(path, prefix.encode()) not in self._keys:
+            return None
+        return self._match_slowly(method, target, prefix)
+
+    def can_confirm(self, rule: Rule) -> bool:
+        """Tell whether a login of the gateway's own can confirm what was typed at a request of this rule."""
+        login = self.login_for(rule)
+        return login is not None and bool(login.page) and login.probe is not None
+
+    def login_for(self, rule: Rule) -> Rule | None:
+        """Return the login rule that confirms a login (itself) or a password change (the one it names)."""
+        if rule.kind is RuleKind.LOGIN:
+            return rule
+        return next((each for each in self.rules if each.name == rule.login), None)
+
+    def lacks_password_change(self) -> bool:
+        """Tell whether passwords are taken here but changed where nobody sees it."""
+        kinds = {rule.kind for rule in self.rules}
+        return RuleKind.LOGIN in kinds and RuleKind.PASSWORD_CHANGE not in kinds
+
+    def _match_slowly(self, method: bytes, target: bytes, prefix: str) -> Match | None:
+        found = canonical(target, parameters=self._parameters, fold_case=self._fold_case)
+        base = prefix.rstrip("/")
+        base = base.casefold() if self._fold_case else base
+        if found.path != base and not found.path.startswith(base + "/"):
+            return None
+        path = found.path[len(base):]
+        rules = self._by_path.get(path_key(path, fold_case=self._fold_case), ())
+        if not rules:
+            return None
+        if not found.is_plain:
+            raise RequestRefused(400, "This address must be written in its plain form.")
+        pairs = tuple(query_pairs(found.query))
+        fitting = tuple(rule for rule in rules if rule.fits_query(pairs))
+        mine = tuple(rule for rule in fitting if method in rule.methods)
+        if mine:
+            _demand_allowed(mine, path)
+            return Match(rules=mine, query=pairs)
+        _demand_harmless(method, pairs, rules, is_ours=bool(fitting))
+        return None
+
+
+def discriminator(pairs: Sequence[tuple[str, str]], name: str) -> str:
+    """Return the value of the one field or parameter of this name, "" for none.
+
+    Raises `RequestRefused` (400) when a framework may see another one, or another name.
+    """
+    found = [(other, value) for other, value in pairs if is_same_field(other, name)]
+    if not found:
+        return ""
+    if len(found) > 1 or found[0][0] != name:
+        raise RequestRefused(400, "A field of this request occurs twice.")
+    return found[0][1]
+
+
+def compile_rules(tables: Sequence[RuleTable], *, parameters: frozenset[str] = frozenset(),
+                  fold_case: bool = False) -> RuleSet:
+    """Return the rules of one app, in order.
+
+    `parameters` are the path parameters that the app declares as plain (`jsessionid`); `fold_case` says
+    that its paths ignore case. Raises `gateway.intercept.checks.RuleError` with every mistake.
+    """
+    problems = find_problems(tables, fold_case=fold_case)
+    if problems:
+        raise RuleError(*problems)
+    return RuleSet(map(_rule, tables), parameters=parameters, fold_case=fold_case)
+
+
+def _below(path: bytes, prefix: bytes) -> bytes:
+    """Return a path's key below the app's prefix; what is not below it has the key of no rule."""
+    base = prefix.rstrip(b"/")
+    if not base:
+        return path.rstrip(b"/")
+    return path[len(base):].rstrip(b"/") if path.startswith(base) else b"?"
+
+
+def _demand_harmless(method: bytes, pairs: Sequence[tuple[str, str]], rules: Sequence[Rule], *,
+                     is_ours: bool) -> None:
+    """Refuse a request that is for no rule of its path and may log in nevertheless."""
+    passwords = [name for rule in rules for name in rule.password_fields]
+    if any(is_same_field(name, password) for name, _ in pairs for password in passwords):
+        raise RequestRefused(400, "A password does not belong into an address.")
+    if is_ours and method not in READING_METHODS:
+        raise RequestRefused(405, "This address does not know the method.")
+
+
+def _demand_allowed(rules: Sequence[Rule], path: str) -> None:
+    if any(rule.kind is RuleKind.BLOCK for rule in rules):
+        raise RequestRefused(403, "This address is closed.")
+    # Some apps take the path with and without its final slash for the same, others redirect. A logout is
+    # watched either way: nobody gains by it.
+    has_slash = path.endswith("/")
+    if any(rule.path.endswith("/") != has_slash and rule.kind is not RuleKind.LOGOUT for rule in rules):
+        raise RequestRefused(400, "This address must be written in its plain form.")
+
+
+def _rule(table: RuleTable) -> Rule:
+    return Rule(
+        name=table.name,
+        kind=table.kind,
+        methods=frozenset(method.encode("ascii") for method in methods_of(table)),
+        path=table.path,
+        query={name: frozenset(values) for name, values in table.query.items()},
+        fields={name: frozenset(values) for name, values in table.fields.items()},
+        forms=frozenset(map(FormKind, table.forms)),
+        identifier=table.identifier or "",
+        password=table.password or "",
+        old_password=table.old_password or "",
+        new_passwords=table.new_passwords,
+        right=_right(table),
+        wrong=_conditions(table.wrong) if table.wrong else None,
+        page=(table.page or table.path) if table.kind is RuleKind.LOGIN else "",
+        probe=_probe(table.probe) if table.probe else None,
+        login=table.login,
+    )
+
+
+def _right(table: RuleTable) -> Conditions | None:
+    if table.right is not None:
+        return _conditions(table.right)
+    return Conditions(status=LOGGED_OUT) if table.kind is RuleKind.LOGOUT else None
+
+
+def _conditions(table: ConditionsTable) -> Conditions:
+    return Conditions(status=frozenset(table.status), location=table.location, set_cookie=table.set_cookie,
+                      body_has=table.body_has, body_lacks=table.body_lacks)
+
+
+def _probe(table: ProbeTable) -> Probe:
+    return Probe(path=table.path, conditions=_conditions(table))

@@ -1,0 +1,105 @@
+"""What an app's answer to a forwarded request means.
+
+Owns the reading of an answer against a rule's conditions. It is a hint about one exchange and proves
+nothing about an account: that is asked elsewhere. Whatever cannot be read for sure is unknown.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urljoin, urlsplit
+
+from gateway.http.answer import Answer
+from gateway.intercept.rules import Conditions, Rule
+from gateway.model import Verdict
+
+# Apps delete a cookie by an Expires in the past, mostly the epoch's; without a Date to compare with,
+# whatever lies before this is the past.
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def judge(rule: Rule, answer: Answer, limit: int) -> Verdict:
+    """Return `right` or `wrong` when the answer meets these conditions of the rule and not the others.
+
+    A body is read up to `limit` bytes; a cut answer, or one whose body matters and cannot be read, is
+    `unknown`, and so is one that meets both or neither.
+    """
+    if not answer.is_whole:
+        return Verdict.UNKNOWN
+    right = rule.right is not None and meets(rule.right, answer, limit, path=rule.path)
+    wrong = rule.wrong is not None and meets(rule.wrong, answer, limit, path=rule.path)
+    if right is None or wrong is None or right == wrong:
+        return Verdict.UNKNOWN
+    return Verdict.RIGHT if right else Verdict.WRONG
+
+
+def meets(conditions: Conditions, answer: Answer, limit: int, *, path: str) -> bool | None:
+    """Tell whether an answer meets all conditions; None when its body matters and cannot be read.
+
+    `path` is the path of the request, from which a relative Location leads on.
+    """
+    if conditions.status and answer.status not in conditions.status:
+        return False
+    if conditions.location is not None and not _leads_to(conditions.location, answer, path):
+        return False
+    if conditions.set_cookie is not None and not _sets_cookie(conditions.set_cookie, answer):
+        return False
+    if conditions.body_has is None and conditions.body_lacks is None:
+        return True
+    body = answer.readable_body(limit) if answer.is_whole else None
+    if body is None:
+        return None
+    text = body.decode("utf-8", "replace")  # of another charset, the ASCII part is still itself
+    return (conditions.body_has is None or conditions.body_has in text) \
+        and (conditions.body_lacks is None or conditions.body_lacks not in text)
+
+
+def _leads_to(pattern: str, answer: Answer, path: str) -> bool:
+    """Compare the path of the one Location, made absolute as RFC 9110 10.2.2 says, with a pattern."""
+    locations = answer.values(b"location")
+    if len(locations) != 1:
+        return False
+    try:
+        found = urlsplit(urljoin(path, locations[0].decode("latin-1").strip())).path
+    except ValueError:
+        return False
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), found or "/", re.DOTALL) is not None
+
+
+def _sets_cookie(name: str, answer: Answer) -> bool:
+    wanted = name.encode("ascii")
+    return any(cookie == wanted and value and not _is_expired(attributes, answer)
+               for cookie, value, attributes in _cookies(answer))
+
+
+def _cookies(answer: Answer) -> Iterator[tuple[bytes, bytes, dict[bytes, bytes]]]:
+    """Yield name, unquoted value and attributes of each cookie that an answer sets (RFC 6265 5.2)."""
+    for line in answer.values(b"set-cookie"):
+        pair, *rest = line.split(b";")
+        name, _, value = pair.partition(b"=")
+        attributes = dict(_attribute(part) for part in rest)
+        yield name.strip(), value.strip(b' \t"'), attributes
+
+
+def _attribute(part: bytes) -> tuple[bytes, bytes]:
+    key, _, value = part.partition(b"=")
+    return key.strip().lower(), value.strip()
+
+
+def _is_expired(attributes: dict[bytes, bytes], answer: Answer) -> bool:
+    """Tell whether a cookie is set only to be deleted; Max-Age goes before Expires (RFC 6265 4.1.2.2)."""
+    if b"max-age" in attributes:
+        return re.fullmatch(rb"0+|-[0-9]+", attributes[b"max-age"]) is not None
+    expires = _date(attributes.get(b"expires", b""))
+    if expires is None:
+        return False
+    return expires < (_date(b"".join(answer.values(b"date"))) or LONG_AGO)
+
+
+def _date(raw: bytes) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(raw.decode("latin-1"))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
