@@ -73,7 +73,7 @@ def test_a_token_of_a_published_key_that_is_not_yet_active_is_read() -> None:
 
 def unsigned() -> str:
     header = {"kid": ACTIVE.kid, "typ": "at+jwt"}
-    return pyjwt.encode(CLAIMS.as_mapping(), None, algorithm="none", headers=header)
+    return pyjwt.encode(CLAIMS.as_mapping(), "", algorithm="none", headers=header)
 
 
 def keyed_with_the_public_part(material: bytes) -> str:
