@@ -4,8 +4,8 @@ from collections.abc import Callable
 from uuid import UUID
 
 from gateway.accounts.ask import Right
-from gateway.identifiers import Comparison, aliases
 from gateway.accounts.passwords import PasswordHasher
+from gateway.identifiers import Comparison, aliases
 from gateway.model import Secret
 from gateway.store.base import Accounts, Adoption
 

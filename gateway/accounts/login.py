@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from gateway.accounts.adopt import Adopt
 from gateway.accounts.ask import Question, Right
 from gateway.accounts.decision import Decision, Denied, Granted, MustAsk, Reason, Shown, Way
-from gateway.identifiers import Comparison, normalise
 from gateway.accounts.passwords import PasswordHasher, is_acceptable
 from gateway.accounts.phases import PhaseBook
 from gateway.errors import LegacyUnavailable
 from gateway.hashing.scheme import Match
+from gateway.identifiers import Comparison, normalise
 from gateway.model import AccountState, Credentials, Outcome, Phase, Secret
 from gateway.store.base import Accounts, Candidate, Changes, PendingChange
 from gateway.store.base import Passwords as StoredPasswords

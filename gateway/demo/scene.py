@@ -1,0 +1,111 @@
+"""What the demo's parts agree on: folders, addresses, the gateway's configuration, the way that can be cut."""
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.model import Secret
+
+APP = "shop"
+SOURCE = "shop-users"
+
+CONFIGURATION = """\
+# Made by `sluicegate demo`; the complete reference is config/sluicegate.toml.
+[listen]
+public = "127.0.0.1:{public}"
+
+[private]
+listen = "127.0.0.1:{private}"
+
+[store]
+url = "embedded"
+state = "store"
+
+[tokens]
+issuer = "http://127.0.0.1:{public}"
+
+[[app]]
+name = "{app}"
+hosts = ["*"]
+path = "/"
+upstream = "http://127.0.0.1:{site}"
+preset = "django"
+source = "{source}"
+
+[source.{source}]
+adapter = "sql"
+phase = "migrate"
+preset = "django"
+url = "sqlite:{legacy}"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One demo: its state folder and its three ports."""
+
+    state: Path
+    site_port: int
+    public_port: int
+    private_port: int
+
+    @property
+    def public_url(self) -> str:
+        """The address that a browser opens."""
+        return f"http://127.0.0.1:{self.public_port}"
+
+    @property
+    def private_url(self) -> str:
+        """The address of the private listener."""
+        return f"http://127.0.0.1:{self.private_port}"
+
+    @property
+    def configuration(self) -> Path:
+        """The gateway's configuration file."""
+        return self.state / "sluicegate.toml"
+
+    @property
+    def database(self) -> Path:
+        """The site's own database."""
+        return self.state / "site" / "site.sqlite3"
+
+    @property
+    def way(self) -> Path:
+        """The gateway's own way to that database: a link that can be taken away."""
+        return self.state / "legacy.sqlite3"
+
+    def prepare(self) -> None:
+        """Lay out the folder and write the configuration."""
+        self.database.parent.mkdir(exist_ok=True)
+        self.restore()
+        self.configuration.write_text(CONFIGURATION.format(
+            public=self.public_port, private=self.private_port, site=self.site_port, app=APP, source=SOURCE,
+            legacy=self.way,
+        ))
+
+    def cut(self) -> None:
+        """Take the gateway's way to the legacy table away; the site keeps its own."""
+        self.way.unlink()
+
+    def restore(self) -> None:
+        """Give the way back."""
+        if not self.way.is_symlink():
+            self.way.symlink_to(self.database)
+
+    def token(self) -> Secret:
+        """Return the private listener's token, made by the gateway at its first start."""
+        return Secret((self.state / "store" / "private-token").read_text().strip())
+
+    def site_environ(self) -> dict[str, str]:
+        """Return the environment of the site's own processes."""
+        return {**os.environ, "SITE_STATE": str(self.database.parent),
+                "DJANGO_SETTINGS_MODULE": "gateway.demo.site.settings"}
+
+
+def free_port() -> int:
+    """Return a port on loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,133 @@
+"""One intercepted exchange: the slow, readable path.
+
+Owns the way from a matched request to its kind's handling, the password change and the logout; a login's
+own steps are in `gateway.proxy.signin`. Outcomes are observed here, once.
+"""
+
+from collections.abc import Mapping
+from typing import assert_never
+
+import structlog
+
+from gateway.accounts.ask import Question
+from gateway.accounts.change import Begun, Change, ChangeEnd
+from gateway.accounts.sessions import SessionKeeper
+from gateway.errors import (
+    AppUnavailable,
+    LegacyUnavailable,
+    Overloaded,
+    RequestRefused,
+    SluicegateError,
+    StoreUnavailable,
+)
+from gateway.intercept import extract
+from gateway.intercept.origin import check_origin
+from gateway.intercept.rules import Match, Rule
+from gateway.intercept.tables import RuleKind
+from gateway.intercept.verdict import judge
+from gateway.model import Verdict
+from gateway.proxy.guarded import Events, GuardedApp
+from gateway.proxy.handoff import forward, relay
+from gateway.proxy.limits import JUDGED_BYTES
+from gateway.proxy.signin import SignIn
+from gateway.proxy.steps import Reply, WholeRequest
+from gateway.store.base import Management, Session
+
+BREAKDOWNS: Mapping[type[SluicegateError], tuple[str, str]] = {
+    RequestRefused: ("refused", "gateway"),
+    Overloaded: ("overloaded", "gateway"),
+    StoreUnavailable: ("unavailable", "store"),
+    LegacyUnavailable: ("unavailable", "legacy"),
+    AppUnavailable: ("unavailable", "app"),
+}
+"""How a login that ended in an error counts: outcome and decider."""
+
+
+class Exchange:
+    """Answers requests that a rule matched."""
+
+    def __init__(
+        self,
+        *,
+        sign_in: SignIn,
+        change: Change,
+        sessions: SessionKeeper,
+        management: Management,
+        events: Events,
+        log: structlog.stdlib.BoundLogger,
+    ) -> None:
+        self._sign_in = sign_in
+        self._change = change
+        self._sessions = sessions
+        self._management = management
+        self._events = events
+        self._log = log
+
+    async def run(self, app: GuardedApp, match: Match, request: WholeRequest) -> Reply:
+        """Answer one request; an error becomes an answer that a listed foreign origin may read, too."""
+        try:
+            return await self._run(app, match, request)
+        except SluicegateError as error:
+            self._observe_breakdown(app, match, error)
+            return app.own.breakdown(request, error)
+
+    async def _run(self, app: GuardedApp, match: Match, request: WholeRequest) -> Reply:
+        found = extract.extract(match, request.head, request.body)
+        if found is None:
+            return relay(request, await forward(request, request.body))
+        check_origin(request.head, allowed=app.allowed_origins)
+        match found:
+            case extract.Login():
+                return await self._sign_in.run(app, request, found)
+            case extract.Change():
+                return await self._change_password(app, request, found)
+            case extract.Logout():
+                return await self._sign_out(app, request, found.rule)
+            case other:
+                assert_never(other)
+
+    async def _change_password(self, app: GuardedApp, request: WholeRequest, typed: extract.Change) -> Reply:
+        """Forward the change; follow it into the store once the legacy side confirms it."""
+        session = await self._sessions.current(app.name, request.head.cookie)
+        account = await self._management.get(session.account_id) if session else None
+        question = app.question_for(typed.rule)
+        if session is None or account is None or typed.change is None or question is None:
+            return relay(request, await forward(request, request.body))
+        begun = await self._change.begin(account, typed.change.new_password)
+        try:
+            answer = await forward(request, request.body)
+        except AppUnavailable:  # it may have happened all the same
+            self._changed(app, request, begun, await self._confirmed(begun, question, session))
+            raise
+        if judge(typed.rule, answer, JUDGED_BYTES) is Verdict.RIGHT:
+            self._changed(app, request, begun, await self._confirmed(begun, question, session))
+        else:
+            self._changed(app, request, begun, await self._change.drop(begun))
+        return relay(request, answer)
+
+    async def _confirmed(self, begun: Begun, question: Question, session: Session) -> ChangeEnd:
+        """Ask the legacy side; without the store the change stays pending until the next login."""
+        try:
+            return await self._change.confirm(begun, question, session_id=session.id)
+        except StoreUnavailable:
+            return ChangeEnd.PENDING
+
+    def _changed(self, app: GuardedApp, request: WholeRequest, begun: Begun, end: ChangeEnd) -> None:
+        self._events.password_changed(app.name, end)
+        self._log.info("password change", app=app.name, outcome=str(end), account=str(begun.account.id),
+                       request_id=request.request_id.decode())
+
+    async def _sign_out(self, app: GuardedApp, request: WholeRequest, rule: Rule) -> Reply:
+        """Forward the logout; the gateway's session ends when the app's has."""
+        answer = await forward(request, request.body)
+        if judge(rule, answer, JUDGED_BYTES) is not Verdict.RIGHT:
+            return relay(request, answer)
+        return relay(request, answer, await self._sessions.end(app.name, request.head.cookie, reason="logout"))
+
+    def _observe_breakdown(self, app: GuardedApp, match: Match, error: SluicegateError) -> None:
+        """Count a login that could not be decided or was refused; log why, in our own words."""
+        if any(rule.kind is RuleKind.LOGIN for rule in match.rules):
+            outcome, decider = BREAKDOWNS[type(error)]
+            self._events.login(app.name, outcome, decider)
+        self._log.warning("exchange failed", app=app.name, status=error.status, error=type(error).__name__,
+                          reason=str(error))

@@ -1,0 +1,80 @@
+"""The hand-off: a browser's own request goes to the unchanged app, once, and its answer comes back.
+
+Owns what may change on the way (the password field, the body's length, our Set-Cookie lines) and nothing
+else may. Knows no accounts and no decisions.
+"""
+
+from dataclasses import dataclass
+
+from gateway.errors import AppUnavailable, SluicegateError
+from gateway.http.answer import Answer
+from gateway.http.fields import forward_request, forward_response
+from gateway.http.head import HeadLimits, parse_response
+from gateway.proxy import pages
+from gateway.proxy.steps import Reply, WholeRequest
+
+BODILESS = frozenset({204, 304})  # RFC 9110 6.4.1
+ANY_HEAD = HeadLimits(head_bytes=1 << 30, fields=1 << 20)  # the answer's head was within limits when it came
+
+
+async def forward(request: WholeRequest, body: bytes) -> Answer:
+    """Send the browser's request on with this body, once; raises `AppUnavailable`, also for a cut answer."""
+    wire = forward_request(
+        request.head,
+        peer=request.client.peer.encode(),
+        scheme=request.client.scheme,
+        is_trusted=request.client.is_trusted,
+        request_id=request.request_id,
+        body_length=len(body),
+    )
+    answer = await request.site.upstream.fetch(wire + body, method=request.head.method)
+    if not answer.is_whole:
+        raise AppUnavailable("the app's answer was cut")
+    return answer
+
+
+def relay(request: WholeRequest, answer: Answer, extra: bytes = b"") -> Reply:
+    """Give the app's answer back as the app gave it, with our own fields `extra` (complete lines)."""
+    lines = b"".join(name + b": " + value + b"\r\n" for name, value in answer.fields)
+    head = parse_response(b"HTTP/1.1 %d %b\r\n%b\r\n" % (answer.status, answer.reason, lines), ANY_HEAD)
+    assert head is not None
+    close = not request.head.is_persistent
+    has_body = request.head.method != b"HEAD" and answer.status not in BODILESS
+    wire = forward_response(head, close=close, extra=extra, private=bool(extra),
+                            body_length=len(answer.body) if has_body else None)
+    return Reply(wire=wire + answer.body if has_body else wire, status=answer.status, close=close)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnAnswers:
+    """Makes the gateway's own answers to an app's requests; foreign origins that are listed may read them."""
+
+    allowed_origins: frozenset[str]
+
+    def plain(self, request: WholeRequest, status: int, reason: str, *, retry_after: int | None = None,
+              extra: bytes = b"") -> Reply:
+        """Return a page or JSON, by the request's Accept field."""
+        head = request.head
+        wire = pages.answer(
+            status,
+            reason=reason,
+            accept=b", ".join(head.values(b"accept")),
+            request_id=request.request_id,
+            retry_after=retry_after,
+            extra=extra + self._cors(request),
+            head_only=head.method == b"HEAD",
+            close=not head.is_persistent,
+        )
+        return Reply(wire=wire, status=status, close=not head.is_persistent)
+
+    def breakdown(self, request: WholeRequest, error: SluicegateError) -> Reply:
+        """Return the answer that an error deserves."""
+        return self.plain(request, error.status, str(error) if error.status < 500 else "",
+                          retry_after=error.retry_after)
+
+    def _cors(self, request: WholeRequest) -> bytes:
+        origin = b"".join(request.head.values(b"origin"))
+        if origin.decode("latin-1") not in self.allowed_origins:
+            return b""
+        return (b"Access-Control-Allow-Origin: " + origin + b"\r\n"
+                b"Access-Control-Allow-Credentials: true\r\nVary: Origin\r\n")

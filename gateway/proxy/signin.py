@@ -1,0 +1,246 @@
+"""One intercepted login, from the typed fields to the answer that the browser gets.
+
+The order is fixed: turn, throttle, decision, hand-off, answer. A gateway session is issued only after a
+granted decision and the app's own `right` in the same exchange.
+"""
+
+import contextlib
+import secrets
+from dataclasses import dataclass
+from typing import assert_never
+
+import structlog
+
+from gateway.accounts.decision import Decision, Denied, Granted, MustAsk, Reason, Shown, Way
+from gateway.accounts.decoy import decoy
+from gateway.accounts.login import Login
+from gateway.accounts.sessions import SessionKeeper
+from gateway.accounts.throttle import Attempt, Reservation, Throttle, Wait
+from gateway.accounts.turns import Turns
+from gateway.errors import AppUnavailable, LegacyUnavailable, Overloaded, SluicegateError, StoreUnavailable
+from gateway.http.answer import Answer
+from gateway.identifiers import normalise
+from gateway.intercept import extract
+from gateway.intercept.verdict import judge
+from gateway.model import Account, Outcome, Verdict
+from gateway.proxy.guarded import DenialStyle, Events, GuardedApp
+from gateway.proxy.handoff import forward, relay
+from gateway.proxy.limits import JUDGED_BYTES
+from gateway.proxy.steps import Reply, WholeRequest
+from gateway.proxy.tasks import Tasks
+from gateway.store.base import Accounts, Passwords
+
+FINAL = frozenset({Reason.BLOCKED, Reason.PREVIOUS_PASSWORD})  # even where the app itself said yes
+STORE, LEGACY, APP = "store", "legacy", "app"  # who decided
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """One login as it came: the app, the request, and what was typed."""
+
+    app: GuardedApp
+    request: WholeRequest
+    login: extract.Login
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A decision, who made it, and the app's answer where the browser's request went first."""
+
+    decision: Decision
+    decider: str
+    answer: Answer | None = None
+
+
+class SignIn:
+    """Runs logins; all waiting for stores, sources, hashing and the app happens below."""
+
+    def __init__(
+        self,
+        *,
+        login: Login,
+        accounts: Accounts,
+        passwords: Passwords,
+        sessions: SessionKeeper,
+        throttle: Throttle,
+        events: Events,
+        tasks: Tasks,
+        log: structlog.stdlib.BoundLogger,
+    ) -> None:
+        self._login = login
+        self._accounts = accounts
+        self._passwords = passwords
+        self._sessions = sessions
+        self._throttle = throttle
+        self._events = events
+        self._tasks = tasks
+        self._log = log
+        self._turns = Turns()
+
+    async def run(self, app: GuardedApp, request: WholeRequest, login: extract.Login) -> Reply:
+        """Answer one login."""
+        typed = Typed(app=app, request=request, login=login)
+        async with self._turns.of((app.source.name, login.credentials.identifier)):
+            reservation = await self._throttle.reserve(self._attempt(typed))
+            if isinstance(reservation, Wait):
+                return self._throttled(typed, reservation)
+            heard = await self._decided(typed, reservation)
+        match heard.decision:
+            case Granted() as granted:
+                return await self._hand_over(typed, granted, heard.answer)
+            case Denied() as denied:
+                self._end(typed, "denied", heard.decider, reason=denied.reason)
+                return await self._deny(typed, denied, heard.answer)
+            case Shown() as shown:
+                return await self._show(typed, shown, heard.answer, reservation)
+            case other:
+                assert_never(other)
+
+    def _attempt(self, typed: Typed) -> Attempt:
+        """Say whose budget this login draws on."""
+        app, client = typed.app, typed.request.client
+        identifier = typed.login.credentials.identifier
+        is_hidden = not client.is_trusted and typed.request.head.forwarded_for is not None
+        return Attempt(
+            source=app.source.name,
+            identifier=normalise(identifier, app.source.comparison) or identifier,
+            address=None if is_hidden else client.address,
+            device=self._sessions.device(app.name, typed.request.head.cookie),
+        )
+
+    async def _decided(self, typed: Typed, reservation: Reservation) -> Heard:
+        """Decide, and settle the reserved attempt; what nobody could tell was no attempt."""
+        try:
+            heard = await self._decide(typed)
+        except SluicegateError:
+            with contextlib.suppress(StoreUnavailable):
+                await reservation.refund()
+            raise
+        if isinstance(heard.decision, Granted):
+            await reservation.succeeded()
+        if isinstance(heard.decision, Denied):
+            reservation.failed()
+        return heard
+
+    async def _decide(self, typed: Typed) -> Heard:
+        app, credentials = typed.app, typed.login.credentials
+        decision = await self._login.look_up(app.source, credentials)
+        if not isinstance(decision, MustAsk):
+            return Heard(decision=decision, decider=STORE)
+        if app.is_own_source:
+            return await self._ask_app(typed, decision)
+        question = app.questions[typed.login.rule.name]
+        decision = await self._login.ask(app.source, credentials, decision, question)
+        return Heard(decision=decision, decider=LEGACY)
+
+    async def _ask_app(self, typed: Typed, must: MustAsk) -> Heard:
+        """The app is its own source: the browser's request first, as a hint; then our own question."""
+        app = typed.app
+        answer = await forward(typed.request, typed.request.body)
+        hint = _judged(typed, answer)
+        if hint is Verdict.WRONG:
+            return Heard(decision=Denied(reason=Reason.WRONG_PASSWORD), decider=LEGACY, answer=answer)
+        if hint is Verdict.UNKNOWN:
+            return Heard(decision=Shown(outcome=Outcome.PROTOCOL_ERROR), decider=APP, answer=answer)
+        question = app.questions[typed.login.rule.name]
+        try:
+            decision = await self._login.ask(app.source, typed.login.credentials, must, question)
+        except (LegacyUnavailable, Overloaded):
+            return Heard(decision=Shown(outcome=Outcome.UNAVAILABLE), decider=APP, answer=answer)
+        if isinstance(decision, Denied) and decision.reason not in FINAL:
+            decision = Denied(reason=Reason.UNCONFIRMED)
+        return Heard(decision=decision, decider=LEGACY, answer=answer)
+
+    async def _hand_over(self, typed: Typed, granted: Granted, answer: Answer | None) -> Reply:
+        """The password is right: the app must say so too, then the gateway session begins."""
+        app, request = typed.app, typed.request
+        if granted.way is Way.ADOPTED:
+            self._events.migrated(app.source.name, "login")
+        if answer is None:
+            answer = await self._replayed(typed)
+        verdict = _judged(typed, answer)
+        self._events.handed_off(app.name, verdict)
+        if verdict is not Verdict.RIGHT:  # drift, or no right to enter: the app's word is shown, nothing more
+            self._end(typed, "shown", APP, reason=verdict, account=granted.account)
+            return relay(request, answer)
+        fields = await self._sessions.issue(granted.account, app.name)
+        if fields is None:  # blocked in this very moment
+            self._end(typed, "denied", STORE, reason=Reason.BLOCKED, account=granted.account)
+            return await self._deny(typed, Denied(reason=Reason.BLOCKED), answer)
+        await self._accounts.logged_in(granted.account.id)
+        self._tasks.start(self._note_rehash(typed, granted))
+        decider = STORE if granted.way is Way.STORE else LEGACY
+        self._end(typed, "granted", decider, reason=granted.way, account=granted.account)
+        return relay(request, answer, fields + self._device(typed))
+
+    async def _replayed(self, typed: Typed) -> Answer:
+        try:
+            return await forward(typed.request, typed.request.body)
+        except AppUnavailable:
+            self._events.handed_off(typed.app.name, "unanswered")
+            raise
+
+    async def _deny(self, typed: Typed, denied: Denied, answer: Answer | None) -> Reply:
+        """Refuse as the app itself would: it is given a wrong password that looks like the typed one."""
+        app, request = typed.app, typed.request
+        if answer is not None and denied.reason not in FINAL:
+            return relay(request, answer)
+        if answer is None and app.denied is DenialStyle.APP:
+            wrong = decoy(typed.login.credentials.password, secrets.choice)
+            answer = await forward(request, extract.substitute_password(typed.login, wrong))
+            if _judged(typed, answer) is not Verdict.RIGHT:
+                return relay(request, answer)
+        return app.own.plain(request, 401, "The user name or the password is not right.")
+
+    async def _show(self, typed: Typed, shown: Shown, answer: Answer | None, reservation: Reservation) -> Reply:
+        """The gateway decides nothing: the request goes on as typed, and nothing is stored."""
+        if answer is None:
+            answer = await forward(typed.request, typed.request.body)
+            if _judged(typed, answer) is Verdict.WRONG:
+                reservation.failed()
+        with contextlib.suppress(StoreUnavailable):
+            await reservation.refund()
+        self._end(typed, "shown", APP, reason=shown.outcome)
+        return relay(typed.request, answer)
+
+    def _throttled(self, typed: Typed, wait: Wait) -> Reply:
+        self._events.throttled(typed.app.name, wait.budget)
+        self._end(typed, "throttled", "throttle", reason=wait.budget)
+        return typed.app.own.plain(
+            typed.request, 429, "Too many failed attempts. Please wait.", retry_after=wait.seconds
+        )
+
+    def _device(self, typed: Typed) -> bytes:
+        """Return the cookie that gives this browser a throttle budget of its own."""
+        app, identifier = typed.app, typed.login.credentials.identifier
+        alias = normalise(identifier, app.source.comparison) or identifier
+        return self._sessions.device_field(app.name, self._throttle.device_token(app.source.name, alias))
+
+    async def _note_rehash(self, typed: Typed, granted: Granted) -> None:
+        """Note the hash that the app may have written at this login; without it only time is lost."""
+        credentials = typed.login.credentials
+        question = typed.app.questions[typed.login.rule.name]
+        with contextlib.suppress(LegacyUnavailable, StoreUnavailable, Overloaded):
+            seen = await question.seen_hash(
+                credentials.identifier, credentials.password, known=granted.legacy_seen
+            )
+            if seen is not None:
+                await self._passwords.note_seen(granted.account.id, encoded=granted.encoded, legacy_seen=seen)
+
+    def _end(self, typed: Typed, outcome: str, decider: str, *, reason: str, account: Account | None = None) -> None:
+        """Observe the login's end, once. The typed identifier is not logged: it may be a password."""
+        self._events.login(typed.app.name, outcome, decider)
+        self._log.info(
+            "login",
+            app=typed.app.name,
+            rule=typed.login.rule.name,
+            outcome=outcome,
+            decider=decider,
+            reason=str(reason),
+            account=str(account.id) if account else None,
+            request_id=typed.request.request_id.decode(),
+        )
+
+
+def _judged(typed: Typed, answer: Answer) -> Verdict:
+    return judge(typed.login.rule, answer, JUDGED_BYTES)
