@@ -7,7 +7,7 @@ as the salt.
 import base64
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from argon2.exceptions import HashingError
 from argon2.low_level import Type, hash_secret, hash_secret_raw
@@ -45,8 +45,8 @@ class Phc:
     variant: Type
     version: int
     cost: Cost
-    salt: bytes
-    tag: bytes
+    salt: bytes = field(repr=False)
+    tag: bytes = field(repr=False)
 
     @property
     def reading(self) -> Reading:

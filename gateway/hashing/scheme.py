@@ -9,7 +9,7 @@ or a clock, and it verifies only: the one scheme that is ever written is `gatewa
 import hmac
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.model import Secret
@@ -65,8 +65,8 @@ class Reading:
     """
 
     cost: Cost = PLAIN_BOUND
-    derive: Callable[[bytes], bytes]
-    expected: bytes
+    derive: Callable[[bytes], bytes] = field(repr=False)
+    expected: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
