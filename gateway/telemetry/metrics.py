@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
+from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import Metric
 from prometheus_client.registry import CollectorRegistry
 
@@ -129,6 +130,15 @@ class Pulled:
     open_breakers: frozenset[str] = frozenset()
     keys: Sequence[KeyRow] = field(default_factory=tuple)
     access_log_dropped: int = 0
+
+
+def open_registry() -> CollectorRegistry:
+    """Return a registry that shows the process itself: memory, CPU, descriptors, the interpreter."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
 
 
 class SiteTraffic:
