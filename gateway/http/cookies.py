@@ -1,0 +1,116 @@
+"""Cookies: reading a Cookie field, the gateway's own cookies, and a jar for one host (RFC 6265).
+
+Owns names and attributes of cookies. It must not know what their values mean.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+PREFIX = "sluicegate-"
+SECURE_PREFIX = "__Host-"  # no Domain, Path=/, Secure: browsers enforce it (RFC 6265bis 4.1.3)
+
+_find_own = re.compile(rb"(?:^|;)[ \t]*+(?:__host-)?sluicegate-", re.IGNORECASE).search
+_is_own = re.compile(rb"[ \t]*+(?:__host-)?sluicegate-", re.IGNORECASE).match
+
+
+def values(cookie: bytes | None, name: str) -> list[str]:
+    """Return every value that a Cookie field holds under a name, in order."""
+    if cookie is None:
+        return []
+    pairs = (pair.partition("=") for pair in cookie.decode("latin-1").split(";"))
+    return [value.strip(" \t") for found, equals, value in pairs if equals and found.strip(" \t") == name]
+
+
+def without_own(cookie: bytes) -> bytes:
+    """Return a Cookie field's value without the gateway's own cookies, every other byte as it was.
+
+    Names count in any case, because some frameworks read them so. Empty when nothing is left.
+    """
+    if _find_own(cookie) is None:
+        return cookie
+    return b";".join(pair for pair in cookie.split(b";") if not _is_own(pair)).lstrip(b" \t")
+
+
+def cookie_name(base: str, *, secure: bool) -> str:
+    """Return the name of one of the gateway's cookies."""
+    return f"{SECURE_PREFIX if secure else ''}{PREFIX}{base}"
+
+
+def set_cookie(name: str, value: str, *, max_age: int, secure: bool) -> bytes:
+    """Return the value of a Set-Cookie field; `max_age` in seconds, 0 deletes the cookie."""
+    attributes = f"Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax"
+    return f"{name}={value}; {attributes}{'; Secure' if secure else ''}".encode("ascii")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cookie:
+    """Is one cookie in the jar."""
+
+    name: bytes
+    value: bytes
+    path: str
+
+
+class CookieJar:
+    """Keeps the cookies of one host for the length of one conversation.
+
+    Domain and Secure are not looked at: there is one host, and its public scheme may not be the one that
+    the gateway speaks to it. `now` (seconds since the epoch) tells which Expires means deletion.
+    """
+
+    def __init__(self, *, now: float) -> None:
+        self._now = now
+        self._cookies: dict[tuple[bytes, str], _Cookie] = {}
+
+    def store(self, set_cookie_values: Iterable[bytes], path: str) -> None:
+        """Take over the Set-Cookie fields of the answer to a request for `path`, but for malformed ones."""
+        for field in set_cookie_values:
+            pair, *attributes = field.split(b";")
+            name, equals, value = (part.strip(b" \t") for part in pair.partition(b"="))
+            if equals and name:
+                self._put(name, value, _attributes(attributes), path)
+
+    def header(self, path: str) -> bytes | None:
+        """Return the Cookie field's value for a request, longer paths first (RFC 6265 5.4), or None."""
+        fitting = [cookie for cookie in self._cookies.values() if _covers(cookie.path, path)]
+        fitting.sort(key=lambda cookie: -len(cookie.path))
+        return b"; ".join(cookie.name + b"=" + cookie.value for cookie in fitting) or None
+
+    def _put(self, name: bytes, value: bytes, attributes: dict[str, str], path: str) -> None:
+        """Keep, replace or delete one cookie; a replaced one keeps its place."""
+        scope = attributes.get("path", "")
+        cookie = _Cookie(name=name, value=value, path=scope if scope.startswith("/") else _default_path(path))
+        if _is_expired(attributes, self._now):
+            self._cookies.pop((name, cookie.path), None)
+        else:
+            self._cookies[name, cookie.path] = cookie
+
+
+def _attributes(pieces: Iterable[bytes]) -> dict[str, str]:
+    """Return a cookie's attributes by lower-case name; of a repeated one the last counts (RFC 6265 5.3)."""
+    pairs = (piece.decode("latin-1").partition("=") for piece in pieces)
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def _is_expired(attributes: dict[str, str], now: float) -> bool:
+    """Say whether a cookie is being deleted; Max-Age goes before Expires, unreadable dates mean nothing."""
+    age = attributes.get("max-age", "")
+    if re.fullmatch(r"-?[0-9]+", age):
+        return int(age[:20]) <= 0
+    try:
+        return parsedate_to_datetime(attributes["expires"]).timestamp() <= now
+    except (KeyError, ValueError, OverflowError):
+        return False
+
+
+def _default_path(path: str) -> str:
+    """Return the scope of a cookie without Path (RFC 6265 5.1.4)."""
+    return path[:path.rfind("/")] or "/" if path.startswith("/") else "/"
+
+
+def _covers(scope: str, path: str) -> bool:
+    """Say whether a cookie's path covers a request's (RFC 6265 5.1.4)."""
+    path = path.partition("?")[0]
+    return path == scope or (path.startswith(scope) and (scope.endswith("/") or path[len(scope)] == "/"))

@@ -1,0 +1,364 @@
+"""Request and response heads: bytes to values, strict (RFC 9110, RFC 9112).
+
+Owns what a head is and which heads are refused. It must not know what is forwarded (`fields`), nor where a
+body ends (`body`).
+
+A usual head is validated whole by one possessive pattern and a second one finds the few fields that a
+proxy acts on; the rest stays one slice. Whatever is unusual goes line by line, where each mistake has its
+sentence. Both ways accept the same heads and understand them by the same code.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.errors import AppUnavailable, RequestRefused
+from gateway.http.marks import (
+    TOKEN,
+    VALUE,
+    MarkedLine,
+    find_in_request,
+    find_in_response,
+    is_marked_in_request,
+    is_marked_in_response,
+)
+
+HEAD_BYTES = 32 * 1024  # what nginx grants in its large buffers; cookies and tickets need it
+FIELDS = 100  # httpd's default; browsers send twenty
+REQUEST_LINE = 8 * 1024  # RFC 9112 section 3 asks for 8000 at least
+
+Refusal = Callable[[str], Exception]
+
+_FIELD_LINES = rb"(?:" + TOKEN + rb"++:" + VALUE + rb"*+\r\n)"
+_usual_request = re.compile(
+    rb"(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS) (/[\x21\x22\x24-\x7e\x80-\xff]*+) HTTP/1\.1\r\n"
+    + _FIELD_LINES + rb"++\r\n",
+).match
+_usual_response = re.compile(
+    rb"HTTP/1\.1 ([2-5][0-9][0-9]) (" + VALUE + rb"*+)\r\n" + _FIELD_LINES + rb"++\r\n",
+).match
+_VERSION = b" HTTP/1.1"
+
+_is_token = re.compile(TOKEN + rb"++").fullmatch
+_is_target = re.compile(rb"[\x21\x22\x24-\x7e\x80-\xff]++").fullmatch
+_is_value = re.compile(VALUE + rb"*+").fullmatch
+_is_version = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
+_is_length = re.compile(rb"[0-9]{1,18}").fullmatch
+# Narrower than RFC 3986: no sub-delims, no percent signs, no userinfo, no empty port. A Host that holds
+# anything else is never a name that an operator serves, and `host/evil` ends up in some app's links.
+is_authority = re.compile(rb"(?:[0-9A-Za-z._-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{1,5})?").fullmatch
+_absolute_form = re.compile(rb"[hH][tT][tT][pP][sS]?://([^/?]*+)(.*+)", re.DOTALL).fullmatch
+_status_line = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: (" + VALUE + rb"*+))?").fullmatch
+
+_LEGAL = bytes(range(0x20, 0x7F)) + b"\t\r\n" + bytes(range(0x80, 0x100))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadLimits:
+    """How much of a head is read: bytes of the whole, number of fields, bytes of the first line."""
+
+    head_bytes: int = HEAD_BYTES
+    fields: int = FIELDS
+    request_line: int = REQUEST_LINE
+
+
+class _Head:
+    """Is what request and response heads share. A plain class: a frozen dataclass costs 2 µs more."""
+
+    __slots__ = (
+        "_fields", "content_length", "is_chunked", "is_http_10", "is_persistent", "marked", "raw", "size",
+    )
+
+    def __init__(self, raw: bytes, marked: Sequence[MarkedLine], size: int, *, is_http_10: bool,
+                 is_persistent: bool, content_length: int | None, is_chunked: bool) -> None:
+        self.raw = raw
+        self.marked = marked
+        self.size = size
+        self.is_http_10 = is_http_10
+        self.is_persistent = is_persistent
+        self.content_length = content_length
+        self.is_chunked = is_chunked
+        self._fields: tuple[tuple[bytes, bytes], ...] | None = None
+
+    @property
+    def fields(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Return the fields as sent, in order; values without the blanks around them."""
+        if self._fields is None:
+            lines = (line.partition(b":") for line in self.raw[2:-2].split(b"\r\n") if line)
+            self._fields = tuple((name, value.strip(b" \t")) for name, _, value in lines)
+        return self._fields
+
+    def values(self, name: bytes) -> list[bytes]:
+        """Return the values of every field of this name (lower case), in order."""
+        return [value for field, value in self.fields if field.lower() == name]
+
+
+class RequestHead(_Head):
+    """Is a request's head.
+
+    `target` is origin-form (or `*`), `host` the lower-case authority with its port, `size` the bytes that
+    the head took, the blank line included. `cookie` joins several Cookie fields by `; `, `forwarded_for`
+    several X-Forwarded-For by `, `. `raw` are the field lines, from the CRLF before the first to the CRLF
+    after the last; `marked` those of them that a proxy acts on.
+    """
+
+    __slots__ = ("cookie", "expects_continue", "forwarded_for", "host", "method", "target")
+
+    method: bytes
+    target: bytes
+    host: bytes
+    expects_continue: bool
+    cookie: bytes | None
+    forwarded_for: bytes | None
+
+    @property
+    def has_body(self) -> bool:
+        """Say whether bytes of a body follow; a Content-Length of 0 announces none."""
+        return self.is_chunked or bool(self.content_length)
+
+
+class ResponseHead(_Head):
+    """Is the head of an app's answer, an interim one included; `size`, `raw` and `marked` as in a request."""
+
+    __slots__ = ("reason", "status")
+
+    status: int
+    reason: bytes
+
+
+def parse_request(buffer: bytes, limits: HeadLimits) -> RequestHead | None:
+    """Read a request's head from the start of a buffer; None while it is incomplete.
+
+    Raises `RequestRefused` with 400, 405 (CONNECT, TRACE), 414, 417, 431 or 505.
+    """
+    match = _usual_request(buffer)
+    if match is None:
+        return _parse_request_strictly(buffer, limits)
+    size = match.end()
+    line_end = match.end(2) + len(_VERSION)
+    raw = buffer[line_end:size - 2]
+    if size > limits.head_bytes or line_end > limits.request_line or raw.count(b"\n") > limits.fields + 1:
+        return _parse_request_strictly(buffer, limits)
+    return _understand_request(match[1], match[2], raw, find_in_request(raw), size, is_http_10=False)
+
+
+def _parse_request_strictly(buffer: bytes, limits: HeadLimits) -> RequestHead | None:
+    """Read a head line by line; a mistake in an incomplete head is refused before its end arrives."""
+    end = buffer.find(b"\r\n\r\n")
+    head = buffer if end < 0 else buffer[:end + 2]
+    line_end = head.find(b"\r\n")
+    if (line_end if line_end >= 0 else len(head.removesuffix(b"\r"))) > limits.request_line:
+        raise RequestRefused(414, "The request line is too long.")
+    if (end + 4 if end >= 0 else len(head) + 1) > limits.head_bytes:
+        raise RequestRefused(431, "The request head is too large.")
+    _check_octets(head, _bad_request)
+    if line_end < 0:
+        return None
+    method, target, is_http_10 = _read_request_line(head[:line_end])
+    raw = head[line_end:]
+    if raw.count(b"\n") > limits.fields + 1:
+        raise RequestRefused(431, "The request has too many fields.")
+    if end < 0:
+        return None
+    marked = [line for line in _split_lines(raw, _bad_request) if is_marked_in_request(line[1])]
+    if target[:1] != b"/" and target != b"*":
+        target, raw, marked = _reduce_absolute(method, target, raw, marked)
+    return _understand_request(method, target, raw, marked, end + 4, is_http_10=is_http_10)
+
+
+def _bad_request(reason: str) -> RequestRefused:
+    return RequestRefused(400, reason)
+
+
+def _check_octets(head: bytes, refuse: Refusal) -> None:
+    """Refuse octets that no head may hold; a CR at the end of an incomplete head may become a CRLF."""
+    if head.translate(None, _LEGAL):
+        raise refuse("The head holds control characters.")
+    lines = head.count(b"\r\n")
+    if head.count(b"\n") != lines or head.count(b"\r") - head.endswith(b"\r") != lines:
+        raise refuse("The head holds a bare CR or LF.")
+
+
+def _read_request_line(line: bytes) -> tuple[bytes, bytes, bool]:
+    """Return method, target as sent, and whether the version is 1.0."""
+    parts = line.split(b" ")
+    if len(parts) != 3:
+        raise _bad_request("The request line is malformed.")
+    method, target, version = parts
+    if not _is_version(version) or version.startswith(b"HTTP/2"):
+        raise _bad_request("The request line does not end in HTTP/1.1 or HTTP/1.0.")
+    if version not in (b"HTTP/1.1", b"HTTP/1.0"):
+        raise RequestRefused(505, "This version of HTTP is not supported.")
+    # Django upper-cases methods: `post` would pass a rule for POST by.
+    if not _is_token(method) or method != method.upper():
+        raise _bad_request("The method is malformed.")
+    if method in (b"CONNECT", b"TRACE"):
+        raise RequestRefused(405, "This method is not allowed.")
+    if not _is_target(target):
+        raise _bad_request("The request target is malformed.")
+    if target == b"*" and method != b"OPTIONS":
+        raise _bad_request("The request target is malformed.")
+    return method, target, version == b"HTTP/1.0"
+
+
+def _split_lines(raw: bytes, refuse: Refusal) -> list[MarkedLine]:
+    """Split field lines, each checked: a blank before the colon and obs-fold are no tokens."""
+    lines = []
+    for line in raw[2:-2].split(b"\r\n") if len(raw) > 2 else ():
+        name, colon, value = line.partition(b":")
+        if not colon or not _is_token(name):
+            raise refuse("A field has no valid name.")
+        if not _is_value(value):
+            raise refuse("A field has no valid value.")
+        lines.append((line, name, value.lstrip(b" \t")))
+    return lines
+
+
+def _reduce_absolute(method: bytes, target: bytes, raw: bytes,
+                     marked: list[MarkedLine]) -> tuple[bytes, bytes, list[MarkedLine]]:
+    """Turn absolute-form into origin-form; its authority replaces Host (RFC 9112 3.2.2)."""
+    match = _absolute_form(target)
+    if match is None or not is_authority(match[1]):
+        raise _bad_request("The request target is malformed.")
+    rest = match[2] or (b"*" if method == b"OPTIONS" else b"/")
+    if rest.startswith(b"?"):
+        rest = b"/" + rest
+    host = b"Host: " + match[1]
+    reduced = []
+    _only_host([value.rstrip(b" \t") for _, name, value in marked if name.lower() == b"host"])
+    for line, name, value in marked:
+        if name.lower() == b"host":
+            raw = raw.replace(b"\r\n" + line + b"\r\n", b"\r\n" + host + b"\r\n", 1)
+            reduced.append((host, b"Host", match[1]))
+        else:
+            reduced.append((line, name, value))
+    return rest, raw, reduced
+
+
+def _understand_request(method: bytes, target: bytes, raw: bytes, marked: Sequence[MarkedLine], size: int,
+                        *, is_http_10: bool) -> RequestHead:
+    """Draw the meaning of a well-formed head from its marked fields."""
+    found = _gather(marked)
+    host = _only_host(found.get(b"host", ()))
+    length, is_chunked = _framing(found, _bad_request, is_http_10=is_http_10)
+    head = RequestHead(raw, marked, size, is_http_10=is_http_10, content_length=length, is_chunked=is_chunked,
+                       is_persistent=_is_persistent(found, is_http_10=is_http_10))
+    head.method = method
+    head.target = target
+    head.host = host
+    cookies = found.get(b"cookie")
+    head.cookie = b"; ".join(cookies) if cookies else None
+    forwarded = found.get(b"x-forwarded-for")
+    head.forwarded_for = b", ".join(forwarded) if forwarded else None
+    head.expects_continue = b"expect" in found and _expects_continue(found[b"expect"], head)
+    return head
+
+
+def _gather(marked: Sequence[MarkedLine]) -> dict[bytes, list[bytes]]:
+    """Return the values of marked fields by lower-case name; other spellings stay names of their own."""
+    found: dict[bytes, list[bytes]] = {}
+    for _, name, value in marked:
+        lower = name.lower()
+        if lower in found:
+            found[lower].append(value.rstrip(b" \t"))
+        else:
+            found[lower] = [value.rstrip(b" \t")]
+    return found
+
+
+def _only_host(hosts: Sequence[bytes]) -> bytes:
+    """Return the one Host in lower case."""
+    if len(hosts) != 1:
+        raise _bad_request("The request needs exactly one Host.")
+    if not is_authority(hosts[0]):
+        raise _bad_request("The Host is malformed.")
+    return hosts[0].lower()
+
+
+def _framing(found: Mapping[bytes, Sequence[bytes]], refuse: Refusal,
+             *, is_http_10: bool) -> tuple[int | None, bool]:
+    """Return Content-Length and whether the body is chunked; the two exclude one another (RFC 9112 6.3)."""
+    lengths = found.get(b"content-length")
+    codings = found.get(b"transfer-encoding")
+    if codings is not None:
+        if lengths is not None:
+            raise refuse("Content-Length and Transfer-Encoding exclude one another.")
+        if is_http_10 or len(codings) != 1 or codings[0].lower() != b"chunked":
+            raise refuse("The only transfer coding understood is chunked, in HTTP/1.1.")
+        return None, True
+    if lengths is None:
+        return None, False
+    if len(lengths) != 1 or not _is_length(lengths[0]):
+        raise refuse("The Content-Length is malformed.")
+    return int(lengths[0]), False
+
+
+def connection_options(values: Sequence[bytes]) -> list[bytes]:
+    """Return the options that Connection fields list, in lower case (RFC 9110 7.6.1)."""
+    return [option.strip(b" \t").lower() for value in values for option in value.split(b",")]
+
+
+def _is_persistent(found: Mapping[bytes, Sequence[bytes]], *, is_http_10: bool) -> bool:
+    """Say whether the connection outlives this message (RFC 9112 9.3)."""
+    values = found.get(b"connection")
+    if values is None:
+        return not is_http_10
+    options = connection_options(values)
+    return b"close" not in options and (not is_http_10 or b"keep-alive" in options)
+
+
+def _expects_continue(expectations: Sequence[bytes], head: RequestHead) -> bool:
+    """Say whether the client waits for 100 (RFC 9110 10.1.1); in HTTP/1.0 the field means nothing."""
+    if any(expectation.lower() != b"100-continue" for expectation in expectations):
+        raise RequestRefused(417, "The only expectation understood is 100-continue.")
+    return head.has_body and not head.is_http_10
+
+
+def parse_response(buffer: bytes, limits: HeadLimits) -> ResponseHead | None:
+    """Read an answer's head from the start of a buffer; None while it is incomplete.
+
+    Raises `AppUnavailable` (502) for what is malformed, and for 101: nothing ever asks for an upgrade.
+    """
+    match = _usual_response(buffer)
+    if match is None:
+        return _parse_response_strictly(buffer, limits)
+    size = match.end()
+    raw = buffer[match.end(2):size - 2]
+    if size > limits.head_bytes or raw.count(b"\n") > limits.fields + 1:
+        return _parse_response_strictly(buffer, limits)
+    return _understand_response(int(match[1]), match[2], raw, find_in_response(raw), size, is_http_10=False)
+
+
+def _parse_response_strictly(buffer: bytes, limits: HeadLimits) -> ResponseHead | None:
+    """Read an answer's head line by line."""
+    end = buffer.find(b"\r\n\r\n")
+    head = buffer if end < 0 else buffer[:end + 2]
+    if (end + 4 if end >= 0 else len(head) + 1) > limits.head_bytes:
+        raise AppUnavailable("The app's answer has too large a head.")
+    _check_octets(head, AppUnavailable)
+    line_end = head.find(b"\r\n")
+    if line_end < 0:
+        return None
+    match = _status_line(head[:line_end])
+    if match is None or match[2] == b"101":
+        raise AppUnavailable("The app's answer has no valid status line.")
+    raw = head[line_end:]
+    if raw.count(b"\n") > limits.fields + 1:
+        raise AppUnavailable("The app's answer has too many fields.")
+    if end < 0:
+        return None
+    marked = [line for line in _split_lines(raw, AppUnavailable) if is_marked_in_response(line[1])]
+    reason = match[3] or b""
+    return _understand_response(int(match[2]), reason, raw, marked, end + 4, is_http_10=match[1] == b"0")
+
+
+def _understand_response(status: int, reason: bytes, raw: bytes, marked: Sequence[MarkedLine], size: int,
+                         *, is_http_10: bool) -> ResponseHead:
+    """Draw the meaning of a well-formed answer's head from its marked fields."""
+    found = _gather(marked)
+    length, is_chunked = _framing(found, AppUnavailable, is_http_10=is_http_10)
+    head = ResponseHead(raw, marked, size, is_http_10=is_http_10, content_length=length,
+                        is_chunked=is_chunked, is_persistent=_is_persistent(found, is_http_10=is_http_10))
+    head.status = status
+    head.reason = reason
+    return head
