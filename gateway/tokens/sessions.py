@@ -33,7 +33,7 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CookieNames:
-    """Is the names of one app's cookies, without the prefix that a secure issuer adds."""
+    """Is what tells the cookies of one app from each other and from those of other apps."""
 
     access: str
     handle: str
@@ -41,9 +41,8 @@ class CookieNames:
 
 
 def cookie_names(app: str) -> CookieNames:
-    """Return the names of an app's cookies: the access token, the session's handle, the known device."""
-    base = f"sluicegate-{app}"
-    return CookieNames(access=base, handle=f"{base}-session", device=f"{base}-device")
+    """Return the names, still without prefix, of an app's cookies: access token, session handle, device."""
+    return CookieNames(access=app, handle=f"{app}-session", device=f"{app}-device")
 
 
 def new_handle(random: Callable[[int], bytes]) -> tuple[Secret, bytes]:

@@ -56,34 +56,40 @@ class MemoryKeys(Reachable):
 
 
 class MemoryThrottle(Reachable):
-    """Is `gateway.store.base.Throttle` in memory: by key, how many failures and since when."""
+    """Is `gateway.store.base.Throttle` in memory: by key, how many failures, blocked until, forgotten at."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self.failures: dict[bytes, tuple[int, float]] = {}
+        self.failures: dict[bytes, tuple[int, float, float]] = {}
 
     async def reserve(self, key: bytes, policy: ThrottlePolicy) -> float:
         self._reach()
         now = self._clock()
-        count, since = self.failures.get(key, (0, now))
-        if now - since >= policy.forget.total_seconds():
-            count = 0
-        doubled = 2.0 ** (count - policy.free)
-        pause = min(doubled, policy.longest.total_seconds()) if count >= policy.free else 0
-        if now < since + pause:
-            return since + pause - now
-        self.failures[key] = (count + 1, now)
+        count, blocked_until, forget_at = self.failures.get(key, (0, now, now))
+        if now < blocked_until:
+            return blocked_until - now
+        count = 1 if forget_at <= now else count + 1
+        ends = now + pause(count, policy)
+        self.failures[key] = (count, ends, max(ends, now + policy.forget.total_seconds()))
         return 0
 
     async def refund(self, key: bytes, policy: ThrottlePolicy) -> None:
         self._reach()
-        count, since = self.failures.get(key, (0, 0.0))
+        count, blocked_until, forget_at = self.failures.get(key, (0, 0.0, 0.0))
         if count:
-            self.failures[key] = (count - 1, since)
+            ends = min(blocked_until, self._clock() + pause(count - 1, policy))
+            self.failures[key] = (count - 1, ends, forget_at)
 
     async def clear(self, key: bytes) -> None:
         self._reach()
         self.failures.pop(key, None)
+
+
+def pause(failures: int, policy: ThrottlePolicy) -> float:
+    """Return the seconds that this many consecutive failures cost."""
+    if failures <= policy.free:
+        return 0
+    return min(2.0 ** (failures - policy.free - 1), policy.longest.total_seconds())
 
 
 class MemorySessions(Reachable):
