@@ -1,0 +1,1 @@
+"""The new user store: protocols by consumer, and Postgres behind them."""

@@ -1,8 +1,9 @@
 """What the use cases ask of a store, cut by consumer, and the rows that they are handed.
 
 Any of these calls raises `gateway.errors.StoreUnavailable` when the store cannot be reached or the fate
-of a write is unknown. Each write is one transaction that re-checks its reason inside, together with its
-audit entry. Times are the store's. `actor` names who caused a change: "login", "cli", "api", …
+of a write is unknown. Each write is one transaction that re-checks its reason inside; what changes an
+account, a phase or a key, or ends a session, leaves its audit entry there. Times are the store's. `actor`
+names who caused a change: "login", "cli", "api", …
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -44,7 +45,7 @@ class PendingChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An account as a login finds it."""
+    """An account as a login finds it. A tombstone has an empty `encoded` and nothing pending."""
 
     account: Account
     credential: Credential
@@ -76,7 +77,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredKey:
-    """A signing key as it lies in the store: the private part only sealed."""
+    """A signing key as it lies in the store: the private part only sealed. Its times are set by the store."""
 
     kid: str
     algorithm: str
@@ -124,10 +125,12 @@ class Passwords(Protocol):
     async def rehash(self, account_id: UUID, *, old: Secret, new: NewPassword) -> None:
         """Replace the encoding of the same password, unless it is no longer `old`."""
 
-    async def follow(self, account_id: UUID, *, old: Secret, new: NewPassword, legacy_seen: bytes | None) -> bool:
+    async def follow(self, account_id: UUID, *, old: Secret, new: NewPassword,
+                     legacy_seen: bytes | None) -> bool:
         """Make a password that the legacy side confirmed the current one, unless it is no longer `old`.
 
-        The old one joins the previous ones, pending changes go, all sessions end. False: lost a race.
+        The old one joins the previous ones, pending changes go, all sessions end. False: lost a race, to
+        another change, a block, or one that made `new` a previous password.
         """
 
     async def note_seen(self, account_id: UUID, *, encoded: Secret, legacy_seen: bytes) -> None:
@@ -143,8 +146,8 @@ class Changes(Protocol):
     async def promote(self, change_id: UUID, *, legacy_seen: bytes | None, keep_session: UUID | None) -> bool:
         """Make a confirmed change the current password; False when it is gone.
 
-        In one transaction: the old password joins the previous ones, the account's sessions but
-        `keep_session` end.
+        In one transaction: the old password joins the previous ones, the new one leaves them, changes
+        begun before this one go, and the account's sessions but `keep_session` end.
         """
 
     async def drop(self, change_id: UUID) -> None:
@@ -170,7 +173,8 @@ class Management(Protocol):
     async def get(self, account_id: UUID) -> Account | None:
         """Return one account, tombstones included."""
 
-    async def search(self, *, text: str, state: AccountState | None, after: UUID | None, limit: int) -> Sequence[Account]:
+    async def search(self, *, text: str, state: AccountState | None, after: UUID | None,
+                     limit: int) -> Sequence[Account]:
         """Return accounts in the order of their ids, whose name, e-mail or alias holds `text`."""
 
     async def set_state(self, account_id: UUID, state: AccountState, *, actor: str) -> Account | None:
@@ -243,4 +247,5 @@ class Notices(Protocol):
 
         Topics: `session` (its id ended), `account` (its id: all its sessions ended), `phase` (a source),
         `keys`. Calls `on_notice("resync", "")` after each (re)connection: something may have been missed.
+        An `on_notice` that raises StoreUnavailable is owed a resync: the connection is made anew.
         """
