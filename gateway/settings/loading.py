@@ -5,7 +5,7 @@ Owns the way from text to `Settings`. Reads the file and the secret files it ref
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar, cast
 
@@ -33,6 +33,8 @@ from gateway.settings.sentences import keys_of, mistakes, models_in, unknown_key
 from gateway.settings.values import NO_SLUG, SLUG, Section
 
 Model = TypeVar("Model", bound=BaseModel)
+Examine = Callable[[AppSection, SourceSection | None], Iterable[tuple[positions.Path, str]]]
+"""Tells what is wrong with an app that was read, beside its source: where, seen from its table, and what."""
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "listen": ListenSection,
@@ -56,26 +58,28 @@ def load(
     environ: Mapping[str, str],
     source_options: Mapping[str, type[BaseModel]],
     rule_model: type[BaseModel],
+    examine: Examine = lambda app, source: (),  # noqa: ARG005
 ) -> Settings:
     """Read a configuration file, with its secrets resolved.
 
     `source_options` gives each adapter's own model, `rule_model` reads an `[[app.rule]]` table; arrays reach
-    them as tuples. Raises `ConfigurationError`: a syntax error alone, all other mistakes together.
+    them as tuples. `examine` looks for further mistakes in each app that could be read. Raises
+    `ConfigurationError`: a syntax error alone, all other mistakes together.
     """
     text = _read(path)
     root = _parse(path, text)
     surroundings = Surroundings(environ=environ, folder=path.absolute().parent)
     reader = _Reader(str(path), positions.index_lines(text), surroundings)
-    parts = {
-        **reader.sections(root),
-        "apps": reader.apps(root.get("app", ()), rule_model),
-        "sources": reader.sources(root.get("source", {}), source_options),
-    }
+    sections = reader.sections(root)
+    sources = reader.sources(root.get("source", {}), source_options)
+    apps = reader.apps(root.get("app", ()), rule_model)
     for place, message in mistakes_between(root):
         reader.report(place, message)
+    reader.examine(apps, sources, examine)
     if reader.problems:
         raise ConfigurationError(*sorted(reader.problems, key=lambda problem: problem.line))
-    return Settings.model_validate({**parts, "file": path, "lines": reader.lines})
+    found = {"apps": apps, "sources": sources, "file": path, "lines": reader.lines}
+    return Settings.model_validate({**sections, **found})
 
 
 def every_setting(
@@ -134,8 +138,19 @@ class _Reader:
         read = [self._table(rule_model, rule, (*path, "rule", index)) for index, rule in enumerate(rules)]
         if not isinstance(app, Mapping):
             return self._table(AppSection, app, path)
-        ready = {"rule": tuple(rule for rule in read if rule is not None)}
-        return self._table(AppSection, {**app, **ready}, path)
+        found = self._table(AppSection, {**app, "rule": tuple(filter(None, read))}, path)
+        return None if None in read else found  # an app without one of its rules is another app
+
+    def examine(
+        self,
+        apps: tuple[AppSection | None, ...],
+        sources: Mapping[str, SourceSection | None],
+        examine: Examine,
+    ) -> None:
+        """Let each app that could be read be looked at further."""
+        for index, app in enumerate(apps):
+            for place, message in examine(app, sources.get(app.source or "")) if app else ():
+                self.report(("app", index, *place), message)
 
     def sources(
         self, value: object, options: Mapping[str, type[BaseModel]]

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, InstanceOf
 
 from gateway.errors import Problem
+from gateway.identifiers import Comparison
 from gateway.model import Phase, Secret
 from gateway.settings import positions
 from gateway.settings.secrets import FolderPath, SecretText, secret_url
@@ -103,7 +104,7 @@ class SourceSection(Section):
     name: str
     adapter: str
     phase: Annotated[Phase, one_of(Phase)] = Phase.MIGRATE
-    compare: Literal["exact", "casefold"] = "exact"
+    compare: Annotated[Comparison, one_of(Comparison)] = Comparison.EXACT
     timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     options: InstanceOf[BaseModel]
 
