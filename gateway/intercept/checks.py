@@ -19,13 +19,13 @@ from gateway.intercept.tables import ConditionsTable, RuleKind, RuleTable
 COMMON_KEYS = frozenset({"name", "kind", "path", "methods", "query"})
 REQUIRED_KEYS = {
     RuleKind.LOGIN: ("identifier", "password", "right", "wrong"),
-    RuleKind.PASSWORD_CHANGE: ("new_passwords", "right", "wrong"),
+    RuleKind.PASSWORD_CHANGE: ("new_passwords", "right", "wrong", "login"),
     RuleKind.LOGOUT: (),
     RuleKind.BLOCK: (),
 }
 OPTIONAL_KEYS = {
     RuleKind.LOGIN: frozenset({"fields", "forms", "page", "probe"}),
-    RuleKind.PASSWORD_CHANGE: frozenset({"fields", "forms", "old_password", "login"}),
+    RuleKind.PASSWORD_CHANGE: frozenset({"fields", "forms", "old_password"}),
     RuleKind.LOGOUT: frozenset({"fields", "forms", "right"}),
     RuleKind.BLOCK: frozenset(),
 }
@@ -77,9 +77,8 @@ def methods_of(table: RuleTable) -> frozenset[str]:
 
 
 def path_key(path: str, *, fold_case: bool) -> str:
-    """Return what two paths share that differ in a final slash only (and in case, where it is folded)."""
-    bare = path.rstrip("/")
-    return bare.casefold() if fold_case else bare
+    """Return the canonical form of a rule's path: two that differ in a final slash only share it."""
+    return canonical(path.encode("utf-8"), fold_case=fold_case).path
 
 
 def _own_problems(table: RuleTable) -> Iterator[tuple[str, str]]:
@@ -99,9 +98,7 @@ def _key_problems(table: RuleTable) -> Iterator[tuple[str, str]]:
             yield key, f"a {table.kind} rule needs it"
     for key in sorted(table.model_fields_set - COMMON_KEYS - OPTIONAL_KEYS[table.kind] - set(required)):
         yield key, f"a {table.kind} rule has no such key"
-    if "identifier" not in required and "new_passwords" not in required:
-        return
-    if not methods_of(table) <= METHODS_WITH_BODY:
+    if required and not methods_of(table) <= METHODS_WITH_BODY:
         yield "methods", f"a {table.kind} rule reads a form: POST, PUT or PATCH"
 
 
@@ -117,13 +114,12 @@ def _path_problems(table: RuleTable) -> Iterator[tuple[str, str]]:
 
 
 def _is_canonical(path: str) -> bool:
-    if not path.isascii() or not path.startswith("/") or "?" in path or ";" in path:
+    if not path.startswith("/") or "?" in path:
         return False
     try:
-        target = canonical(path.encode("ascii"), parameters=frozenset(), fold_case=False)
+        return path_key(path, fold_case=False) == (path.removesuffix("/") or "/")
     except RequestRefused:
         return False
-    return target.is_plain and target.path == path
 
 
 def _field_problems(table: RuleTable) -> Iterator[tuple[str, str]]:
@@ -164,7 +160,8 @@ def _unknown_logins(tables: Sequence[RuleTable]) -> Iterator[RuleProblem]:
 
 def _overlaps(tables: Sequence[RuleTable], *, fold_case: bool) -> Iterator[RuleProblem]:
     """Yield the later one of every two rules that could both want one request."""
-    for (_, one), (index, other) in combinations(enumerate(tables), 2):
+    sound = [(index, table) for index, table in enumerate(tables) if _is_canonical(table.path)]
+    for (_, one), (index, other) in combinations(sound, 2):
         if path_key(one.path, fold_case=fold_case) != path_key(other.path, fold_case=fold_case):
             continue
         if methods_of(one) & methods_of(other) and _may_both(one.query, other.query) \

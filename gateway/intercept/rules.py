@@ -12,31 +12,19 @@ from dataclasses import dataclass, field
 
 from gateway.errors import RequestRefused
 from gateway.http.forms import FormKind, is_same_field
-from gateway.http.target import canonical, query_pairs
+from gateway.http.target import CanonicalTarget, canonical, query_pairs
 from gateway.intercept.checks import RuleError, find_problems, methods_of, path_key
 from gateway.intercept.tables import ConditionsTable, ProbeTable, RuleKind, RuleTable
+from gateway.intercept.verdict import Conditions
 
 LOGGED_OUT = frozenset({200, 204, 302, 303})  # a farewell page, nothing, or a way on
 READING_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
-# Whatever canonicalisation may change: escapes, path parameters, backslashes, doubled slashes, dot
-# segments, and bytes that no plain target has. A path without these is its own canonical form.
-_CHANGEABLE = rb"[%;\\\x00-\x20\x7f-\xff]|//|/\."
+# Whatever some application may read otherwise than it is written: unusual signs, doubled slashes, dots at
+# either end of a segment. A path without these has one reading.
+_CHANGEABLE = rb"[^/0-9A-Za-z_~!$&'*,=@+.-]|//|/\.|\.[./]|\.\Z"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
-    """What an answer must be, all of it. None, or no status, leaves a condition out.
-
-    `location` is a pattern for the path of the Location, in which `*` stands for any text. `set_cookie`
-    names a cookie that is set, and neither emptied nor expired.
-    """
-
-    status: frozenset[int] = frozenset()
-    location: str | None = None
-    set_cookie: str | None = None
-    body_has: str | None = None
-    body_lacks: str | None = None
+_BROKEN_NAME = re.compile(rb"(?:\A|&)[^=&]*%(?![0-9A-Fa-f]{2})")  # `%u0070assword` is a password to ASP.NET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +41,8 @@ class Rule:
 
     `path`, `page` and `probe.path` are below the app's prefix. `query` and `fields` hold the values of
     discriminators, "" standing for an absent one. `identifier` and `password` are empty in all but login
-    rules, `new_passwords` in all but password_change rules; `old_password` is empty where the app asks for
-    none. `login` names the login rule by which a new password can be confirmed.
+    rules, `new_passwords` and `login` (the login rule that can confirm a new password) in all but
+    password_change rules; `old_password` is empty where the app asks for none.
     """
 
     name: str
@@ -72,7 +60,7 @@ class Rule:
     wrong: Conditions | None = None
     page: str = ""
     probe: Probe | None = None
-    login: str | None = None
+    login: str = ""
 
     @property
     def credential_fields(self) -> tuple[str, ...]:
@@ -96,6 +84,11 @@ class Match:
     rules: tuple[Rule, ...]
     query: tuple[tuple[str, str], ...] = field(repr=False, default=())
 
+    @property
+    def is_login(self) -> bool:
+        """Tell whether the request may be a login."""
+        return any(rule.kind is RuleKind.LOGIN for rule in self.rules)
+
 
 class RuleSet:
     """Is the rules of one app, ready for matching. Made by `compile_rules`; it never changes."""
@@ -111,7 +104,7 @@ class RuleSet:
         for rule in self.rules:
             key = path_key(rule.path, fold_case=fold_case)
             self._by_path[key] = (*self._by_path.get(key, ()), rule)
-        self._keys = frozenset(key.encode("ascii") for key in self._by_path)
+        self._keys = frozenset(key.rstrip("/").encode("utf-8") for key in self._by_path)
 
     def match(self, method: bytes, target: bytes, prefix: str = "/") -> Match | None:
         """Return what rules a request to `target` (origin-form) may be for, or None for none.
@@ -145,21 +138,22 @@ class RuleSet:
 
     def _match_slowly(self, method: bytes, target: bytes, prefix: str) -> Match | None:
         found = canonical(target, parameters=self._parameters, fold_case=self._fold_case)
-        base = prefix.rstrip("/")
-        base = base.casefold() if self._fold_case else base
-        if found.path != base and not found.path.startswith(base + "/"):
+        base = path_key(prefix, fold_case=self._fold_case).rstrip("/")
+        if not any(_relative(reading, base) in self._by_path for reading in found.readings):
             return None
-        path = found.path[len(base):]
-        rules = self._by_path.get(path_key(path, fold_case=self._fold_case), ())
-        if not rules:
-            return None
-        if not found.is_plain:
+        rules = self._by_path.get(_relative(found.path, base), ())
+        if not rules or not found.is_plain:
             raise RequestRefused(400, "This address must be written in its plain form.")
+        if _BROKEN_NAME.search(found.query):
+            raise RequestRefused(400, "The query has a broken percent escape.")
+        return self._decide(method, found, rules)
+
+    def _decide(self, method: bytes, found: CanonicalTarget, rules: tuple[Rule, ...]) -> Match | None:
         pairs = tuple(query_pairs(found.query))
         fitting = tuple(rule for rule in rules if rule.fits_query(pairs))
         mine = tuple(rule for rule in fitting if method in rule.methods)
         if mine:
-            _demand_allowed(mine, path)
+            _demand_allowed(mine, re.sub(rb";[^/]*", b"", found.raw_path))
             return Match(rules=mine, query=pairs)
         _demand_harmless(method, pairs, rules, is_ours=bool(fitting))
         return None
@@ -199,6 +193,13 @@ def _below(path: bytes, prefix: bytes) -> bytes:
     return path[len(base):].rstrip(b"/") if path.startswith(base) else b"?"
 
 
+def _relative(path: str, base: str) -> str:
+    """Return a canonical path below the app's prefix; what is not below it has the path of no rule."""
+    if path == base:
+        return "/"
+    return path[len(base):] if path.startswith(base + "/") else ""
+
+
 def _demand_harmless(method: bytes, pairs: Sequence[tuple[str, str]], rules: Sequence[Rule], *,
                      is_ours: bool) -> None:
     """Refuse a request that is for no rule of its path and may log in nevertheless."""
@@ -209,12 +210,12 @@ def _demand_harmless(method: bytes, pairs: Sequence[tuple[str, str]], rules: Seq
         raise RequestRefused(405, "This address does not know the method.")
 
 
-def _demand_allowed(rules: Sequence[Rule], path: str) -> None:
+def _demand_allowed(rules: Sequence[Rule], raw_path: bytes) -> None:
     if any(rule.kind is RuleKind.BLOCK for rule in rules):
         raise RequestRefused(403, "This address is closed.")
     # Some apps take the path with and without its final slash for the same, others redirect. A logout is
     # watched either way: nobody gains by it.
-    has_slash = path.endswith("/")
+    has_slash = raw_path.endswith(b"/")
     if any(rule.path.endswith("/") != has_slash and rule.kind is not RuleKind.LOGOUT for rule in rules):
         raise RequestRefused(400, "This address must be written in its plain form.")
 
@@ -236,7 +237,7 @@ def _rule(table: RuleTable) -> Rule:
         wrong=_conditions(table.wrong) if table.wrong else None,
         page=(table.page or table.path) if table.kind is RuleKind.LOGIN else "",
         probe=_probe(table.probe) if table.probe else None,
-        login=table.login,
+        login=table.login or "",
     )
 
 

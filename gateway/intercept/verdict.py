@@ -1,17 +1,19 @@
 """What an app's answer to a forwarded request means.
 
-Owns the reading of an answer against a rule's conditions. It is a hint about one exchange and proves
-nothing about an account: that is asked elsewhere. Whatever cannot be read for sure is unknown.
+Owns the conditions of rules and the reading of an answer against them. A verdict is a hint about one
+exchange and proves nothing about an account: that is asked elsewhere. Whatever cannot be read for sure is
+unknown. Must not know how a request was recognised.
 """
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
 from gateway.http.answer import Answer
-from gateway.intercept.rules import Conditions, Rule
 from gateway.model import Verdict
 
 # Apps delete a cookie by an Expires in the past, mostly the epoch's; without a Date to compare with,
@@ -19,7 +21,59 @@ from gateway.model import Verdict
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def judge(rule: Rule, answer: Answer, limit: int) -> Verdict:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What an answer must be, all of it. None, or no status, leaves a condition out.
+
+    `location` is a pattern for the path of the Location, in which `*` stands for any text. `set_cookie`
+    names a cookie that is set, and neither emptied nor expired.
+    """
+
+    status: frozenset[int] = frozenset()
+    location: str | None = None
+    set_cookie: str | None = None
+    body_has: str | None = None
+    body_lacks: str | None = None
+
+    def hold(self, answer: Answer, limit: int, *, path: str = "/") -> bool | None:
+        """Tell whether an answer meets all of them; None when its body matters and cannot be read.
+
+        A body is read up to `limit` bytes. `path` is the request's, from which a relative Location leads on.
+        """
+        if self.status and answer.status not in self.status:
+            return False
+        if self.location is not None and not _leads_to(self.location, answer, path):
+            return False
+        if self.set_cookie is not None and not _sets_cookie(self.set_cookie, answer):
+            return False
+        if self.body_has is None and self.body_lacks is None:
+            return True
+        body = answer.readable_body(limit)
+        return None if body is None else self._hold_in(body.decode("utf-8", "replace"))
+
+    def _hold_in(self, text: str) -> bool:
+        if self.body_has is not None and self.body_has not in text:
+            return False
+        return self.body_lacks is None or self.body_lacks not in text
+
+
+class Judged(Protocol):
+    """Is what a verdict needs of a rule."""
+
+    @property
+    def path(self) -> str:
+        """The path of the requests."""
+
+    @property
+    def right(self) -> Conditions | None:
+        """What the answer is when the app accepted."""
+
+    @property
+    def wrong(self) -> Conditions | None:
+        """What the answer is when the app refused."""
+
+
+def judge(rule: Judged, answer: Answer, limit: int) -> Verdict:
     """Return `right` or `wrong` when the answer meets these conditions of the rule and not the others.
 
     A body is read up to `limit` bytes; a cut answer, or one whose body matters and cannot be read, is
@@ -27,32 +81,11 @@ def judge(rule: Rule, answer: Answer, limit: int) -> Verdict:
     """
     if not answer.is_whole:
         return Verdict.UNKNOWN
-    right = rule.right is not None and meets(rule.right, answer, limit, path=rule.path)
-    wrong = rule.wrong is not None and meets(rule.wrong, answer, limit, path=rule.path)
+    right = rule.right is not None and rule.right.hold(answer, limit, path=rule.path)
+    wrong = rule.wrong is not None and rule.wrong.hold(answer, limit, path=rule.path)
     if right is None or wrong is None or right == wrong:
         return Verdict.UNKNOWN
     return Verdict.RIGHT if right else Verdict.WRONG
-
-
-def meets(conditions: Conditions, answer: Answer, limit: int, *, path: str) -> bool | None:
-    """Tell whether an answer meets all conditions; None when its body matters and cannot be read.
-
-    `path` is the path of the request, from which a relative Location leads on.
-    """
-    if conditions.status and answer.status not in conditions.status:
-        return False
-    if conditions.location is not None and not _leads_to(conditions.location, answer, path):
-        return False
-    if conditions.set_cookie is not None and not _sets_cookie(conditions.set_cookie, answer):
-        return False
-    if conditions.body_has is None and conditions.body_lacks is None:
-        return True
-    body = answer.readable_body(limit) if answer.is_whole else None
-    if body is None:
-        return None
-    text = body.decode("utf-8", "replace")  # of another charset, the ASCII part is still itself
-    return (conditions.body_has is None or conditions.body_has in text) \
-        and (conditions.body_lacks is None or conditions.body_lacks not in text)
 
 
 def _leads_to(pattern: str, answer: Answer, path: str) -> bool:
