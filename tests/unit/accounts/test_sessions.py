@@ -1,0 +1,502 @@
+"""A browser is recognised by what it holds, and by nothing that has ended, was doubled or was forged."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from uuid import UUID
+
+import jwt as pyjwt
+import pytest
+
+from gateway.accounts.keyring import Keyring
+from gateway.accounts.sessions import Due, Fields, Issued, Known, SessionKeeper
+from gateway.errors import StoreUnavailable
+from gateway.http.cookies import CookieJar
+from gateway.model import Account, AccountState, Profile, Secret
+from gateway.tokens.envelope import KeyEncryptionKey
+from gateway.tokens.jwt import sign
+from gateway.tokens.keys import KeyState
+from gateway.tokens.sessions import Lifetimes
+from tests.helpers.memory_store import Clock, MemoryKeys, MemorySessions
+from tests.helpers.tokens import ISSUER, random_keys, shop_claims
+
+KEK = KeyEncryptionKey(bytes(range(32)))
+ACCESS, HANDLE = "__Host-sluicegate-shop", "__Host-sluicegate-shop-session"
+
+
+def account(number: int = 7) -> Account:
+    return Account(
+        id=UUID(int=number), source="shop-users", legacy_id=str(number), state=AccountState.ACTIVE,
+        profile=Profile(username="alice"), aliases=("alice",),
+        created_at=datetime.fromtimestamp(0, UTC), last_login_at=None,
+    )
+
+
+class Browser:
+    """Keeps cookies as a browser does."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._jar = CookieJar(now=clock())
+
+    def take(self, fields: Fields) -> None:
+        self._jar.store([value for name, value in fields if name == b"set-cookie"], "/")
+
+    @property
+    def cookie(self) -> bytes | None:
+        return self._jar.header("/")
+
+    def value(self, name: str) -> str:
+        pairs = dict(pair.split("=", 1) for pair in (self.cookie or b"").decode().split("; "))
+        return pairs[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A keeper with all that it stands on, and a browser in front of it."""
+
+    keeper: SessionKeeper
+    keyring: Keyring
+    keys: MemoryKeys
+    store: MemorySessions
+    clock: Clock
+    browser: Browser
+
+    async def log_in(self, number: int = 7) -> Issued:
+        issued = await self.keeper.issue(account(number), "shop")
+        assert issued is not None
+        self.browser.take(issued.fields)
+        return issued
+
+    def recognise(self) -> Known | Due | None:
+        return self.keeper.recognise("shop", self.browser.cookie)
+
+    async def renew(self) -> None:
+        fields = await self.keeper.renew("shop", self.browser.cookie)
+        assert fields is not None
+        self.browser.take(fields)
+
+
+async def worker_over(
+    keys: MemoryKeys, store: MemorySessions, clock: Clock, *, issuer: str = ISSUER, seed: int = 1,
+    lifetimes: Lifetimes | None = None,
+) -> Worker:
+    random = Random(seed).randbytes
+    keyring = Keyring(keys, KEK, clock, random)
+    await keyring.load()
+    keeper = SessionKeeper(store, keyring, clock, random, issuer, lifetimes or Lifetimes())
+    clock.advance(1)
+    return Worker(
+        keeper=keeper, keyring=keyring, keys=keys, store=store, clock=clock, browser=Browser(clock)
+    )
+
+
+async def worker_alone(*, issuer: str = ISSUER, lifetimes: Lifetimes | None = None) -> Worker:
+    clock = Clock()
+    return await worker_over(MemoryKeys(), MemorySessions(clock), clock, issuer=issuer, lifetimes=lifetimes)
+
+
+async def replica_of(worker: Worker) -> SessionKeeper:
+    """Return another worker's keeper, which has been running for long."""
+    clock = Clock(worker.clock() - 10_000)
+    other = await worker_over(worker.keys, worker.store, clock, seed=2)
+    clock.now = worker.clock()
+    return other.keeper
+
+
+@pytest.fixture
+async def worker() -> Worker:
+    return await worker_alone()
+
+
+# Issuing
+
+
+async def test_a_login_gives_a_token_that_plain_pyjwt_verifies(worker: Worker) -> None:
+    """The access cookie holds a JWT of the app's audience, signed by the published active key."""
+    issued = await worker.log_in()
+    published = pyjwt.PyJWKSet.from_json(worker.keyring.keyset.jwks().decode())
+    token = worker.browser.value(ACCESS)
+    header = pyjwt.get_unverified_header(token)
+    read = pyjwt.decode(
+        token, published[header["kid"]], algorithms=["EdDSA"], audience="shop", issuer=ISSUER,
+        options={"verify_exp": False, "verify_iat": False},
+    )
+    assert (header["typ"], header["kid"]) == ("at+jwt", worker.keyring.keyset.active.kid)
+    assert (read["sub"], read["sid"]) == (str(UUID(int=7)), str(issued.session.id))
+    assert read["exp"] - read["iat"] == 900
+
+
+async def test_the_cookies_are_closed_to_scripts_and_other_hosts(worker: Worker) -> None:
+    """Both are `__Host-`, Secure, HttpOnly, SameSite=Lax, and last as long as what they hold."""
+    issued = await worker.log_in()
+    attributes = "Path=/; Max-Age={}; HttpOnly; SameSite=Lax; Secure"
+    access, handle = (value.decode().partition("; ") for _, value in issued.fields)
+    assert access[0].startswith(f"{ACCESS}=ey")
+    assert access[2] == attributes.format(900)
+    assert handle[0].startswith(f"{HANDLE}=")
+    assert handle[2] == attributes.format(24 * 3600)
+    assert all(name == b"set-cookie" and len(value) < 4096 for name, value in issued.fields)
+
+
+async def test_an_issuer_without_tls_gets_plain_names() -> None:
+    """A browser would not keep Secure cookies from http."""
+    worker = await worker_alone(issuer="http://127.0.0.1:8080")
+    issued = await worker.log_in()
+    assert [value.partition(b"=")[0] for _, value in issued.fields] == [
+        b"sluicegate-shop", b"sluicegate-shop-session"
+    ]
+    assert not any(b"Secure" in value for _, value in issued.fields)
+    assert isinstance(worker.recognise(), Known)
+
+
+async def test_the_store_knows_the_handle_by_its_digest_alone(worker: Worker) -> None:
+    """A leak of the sessions table opens no session."""
+    await worker.log_in()
+    handle = worker.browser.value(HANDLE)
+    assert list(worker.store.rows) == [hashlib.sha256(handle.encode()).digest()]
+    assert handle not in repr(worker.store.rows)
+
+
+async def test_each_login_has_a_session_of_its_own(worker: Worker) -> None:
+    """Session ids, handles and token ids change at login (session fixation)."""
+    first, handle = await worker.log_in(), worker.browser.value(HANDLE)
+    second = await worker.log_in()
+    assert first.session.id != second.session.id
+    assert first.claims.jti != second.claims.jti
+    assert worker.browser.value(HANDLE) != handle
+
+
+async def test_an_account_that_is_no_longer_active_gets_no_session(worker: Worker) -> None:
+    """Blocked between the decision and the session: nothing is issued."""
+    worker.store.inactive.add(UUID(int=7))
+    assert await worker.keeper.issue(account(), "shop") is None
+
+
+async def test_what_is_issued_shows_no_token(worker: Worker) -> None:
+    """Neither the token nor the handle, nor its digest, is in a repr."""
+    issued = await worker.log_in()
+    shown = repr(issued) + repr(Due(handle=next(iter(worker.store.rows))))
+    assert worker.browser.value(ACCESS) not in shown
+    assert worker.browser.value(HANDLE) not in shown
+    assert repr(next(iter(worker.store.rows))) not in shown
+
+
+# Recognising
+
+
+async def test_a_logged_in_browser_is_known_without_a_read(worker: Worker) -> None:
+    """The token says who it is; the store is not asked, and may be down."""
+    issued = await worker.log_in()
+    worker.store.is_down = True
+    assert worker.recognise() == Known(claims=issued.claims)
+
+
+async def test_another_replica_knows_the_browser_by_signature(worker: Worker) -> None:
+    """It opened no session of its own, and verifies once what it then remembers."""
+    issued = await worker.log_in()
+    other = await replica_of(worker)
+    for _ in range(2):
+        assert other.recognise("shop", worker.browser.cookie) == Known(claims=issued.claims)
+
+
+NOBODY = [
+    None, b"", b"theme=dark; sessionid=abc", b"__Host-sluicegate-shop=", b"__Host-sluicegate-shop",
+    b"__Host-sluicegate-shop=a.b.c", b"__Host-sluicegate-shop-session=short",
+    b"__Host-sluicegate-shop=" + b"x" * 30_000, b"__Host-sluicegate-shop=\xff\xfe; x=\x00",
+    b"__Host-sluicegate-bank-session=" + b"a" * 43, b"__Host-sluicegate-=; ; =;;",
+]
+
+
+@pytest.mark.parametrize("cookie", NOBODY)
+async def test_a_browser_without_our_cookies_is_nobody(worker: Worker, cookie: bytes | None) -> None:
+    """Empty, foreign, malformed and oversized cookies give None and read nothing."""
+    await worker.log_in()
+    assert worker.keeper.recognise("shop", cookie) is None
+    assert await worker.keeper.renew("shop", cookie) is None
+    assert worker.store.reads == 0
+
+
+async def test_a_doubled_cookie_of_ours_is_refused(worker: Worker) -> None:
+    """Whether token or handle, first or last, right or wrong: with two of a name nobody is known."""
+    await worker.log_in()
+    own = (worker.browser.cookie or b"").decode()
+    for name in (ACCESS, HANDLE):
+        again = f"{name}={worker.browser.value(name)}"
+        for doubled in (f"{own}; {name}=x", f"{name}=x; {own}", f"{own}; {again}"):
+            assert worker.keeper.recognise("shop", doubled.encode()) is None
+
+
+async def test_a_doubled_handle_finds_no_session(worker: Worker) -> None:
+    """Renewal and the exact question refuse it as well, without a read."""
+    await worker.log_in()
+    doubled = (worker.browser.cookie or b"") + f"; {HANDLE}={'a' * 43}".encode()
+    assert await worker.keeper.renew("shop", doubled) is None
+    assert await worker.keeper.current("shop", doubled) is None
+    assert worker.store.reads == 0
+
+
+async def test_plain_names_count_for_nothing_where_the_issuer_has_tls(worker: Worker) -> None:
+    """A neighbouring host can set plain names, but no `__Host-` ones."""
+    await worker.log_in()
+    plain = (worker.browser.cookie or b"").replace(b"__Host-", b"")
+    assert worker.keeper.recognise("shop", plain) is None
+
+
+@pytest.mark.parametrize("is_remembered", [True, False])
+async def test_a_token_of_one_app_is_worth_nothing_in_another(worker: Worker, *, is_remembered: bool) -> None:
+    """Not even when the worker has just verified it for its own app."""
+    await worker.log_in()
+    keeper = worker.keeper if is_remembered else await replica_of(worker)
+    moved = (worker.browser.cookie or b"").replace(b"sluicegate-shop", b"sluicegate-bank")
+    assert isinstance(keeper.recognise("shop", worker.browser.cookie), Known)
+    assert isinstance(keeper.recognise("bank", moved), Due)
+    cleared = await keeper.renew("bank", moved)
+    assert cleared is not None
+    assert all(b"Max-Age=0" in value for _, value in cleared)
+
+
+async def test_a_forged_token_is_in_doubt_and_the_row_decides(worker: Worker) -> None:
+    """A token of a foreign key gives nothing by itself; the handle beside it is asked about."""
+    (foreign,) = random_keys(KeyState.ACTIVE, seed=9)
+    forged = sign(shop_claims(now=worker.clock()).as_mapping(), foreign)
+    assert worker.keeper.recognise("shop", f"{ACCESS}={forged}".encode()) is None
+    await worker.log_in()
+    handle = worker.browser.value(HANDLE)
+    assert isinstance(worker.keeper.recognise("shop", f"{ACCESS}={forged}; {HANDLE}={handle}".encode()), Due)
+
+
+async def test_a_handle_alone_is_due(worker: Worker) -> None:
+    """The browser dropped the access token when it was over; the handle tells where to ask."""
+    await worker.log_in()
+    handle = worker.browser.value(HANDLE)
+    assert worker.keeper.recognise("shop", f"{HANDLE}={handle}".encode()) == Due(
+        handle=hashlib.sha256(handle.encode()).digest()
+    )
+
+
+async def test_a_token_alone_is_known_until_it_expires(worker: Worker) -> None:
+    """Without a handle it cannot be renewed, and is worth what it says and the skew."""
+    await worker.log_in()
+    cookie = f"{ACCESS}={worker.browser.value(ACCESS)}".encode()
+    worker.clock.advance(900 + 59)
+    assert isinstance(worker.keeper.recognise("shop", cookie), Known)
+    worker.clock.advance(1)
+    assert worker.keeper.recognise("shop", cookie) is None
+
+
+# Renewing
+
+
+async def test_a_token_becomes_due_and_is_renewed_from_its_row(worker: Worker) -> None:
+    """In its last third; the new token is of the same session, the handle stays as it is."""
+    issued, handle = await worker.log_in(), worker.browser.value(HANDLE)
+    worker.clock.advance(599)
+    assert isinstance(worker.recognise(), Known)
+    worker.clock.advance(1)
+    assert isinstance(worker.recognise(), Due)
+    await worker.renew()
+    known = worker.recognise()
+    assert isinstance(known, Known)
+    assert known.claims.sid == issued.claims.sid
+    assert known.claims.exp == issued.claims.exp + 600
+    assert worker.browser.value(HANDLE) == handle
+
+
+async def test_parallel_renewals_all_succeed(worker: Worker) -> None:
+    """Nothing is rotated, so no request of a page's many loses a race."""
+    await worker.log_in()
+    worker.clock.advance(700)
+    cookie = worker.browser.cookie
+    for fields in [await worker.keeper.renew("shop", cookie) for _ in range(3)]:
+        assert fields is not None
+        worker.browser.take(fields)
+        assert isinstance(worker.recognise(), Known)
+
+
+async def test_a_token_never_outlives_its_session() -> None:
+    """The last token of a session is shorter; then the cookies are cleared."""
+    worker = await worker_alone(lifetimes=Lifetimes(session=timedelta(minutes=20)))
+    issued = await worker.log_in()
+    worker.clock.advance(15 * 60)
+    await worker.renew()
+    known = worker.recognise()
+    assert isinstance(known, Known)
+    assert known.claims.exp <= issued.session.expires_at.timestamp()
+    worker.clock.advance(5 * 60)
+    await worker.renew()
+    assert worker.browser.cookie is None
+
+
+async def test_a_session_that_ended_clears_the_cookies(worker: Worker) -> None:
+    """The row is the truth, whatever the token still says."""
+    issued = await worker.log_in()
+    await worker.store.end(issued.session.id, reason="test")
+    await worker.renew()
+    assert worker.browser.cookie is None
+
+
+async def test_an_outage_at_renewal_is_said_as_such(worker: Worker) -> None:
+    """The cookies are kept: an outage ends no session."""
+    await worker.log_in()
+    worker.clock.advance(700)
+    worker.store.is_down = True
+    with pytest.raises(StoreUnavailable):
+        await worker.renew()
+    worker.store.is_down = False
+    await worker.renew()
+    assert isinstance(worker.recognise(), Known)
+
+
+# Ending
+
+
+async def test_who_somebody_is_exactly_is_read_from_the_row(worker: Worker) -> None:
+    """A change or a logout asks the row, and a session that has ended is nobody's, token or not."""
+    issued = await worker.log_in()
+    assert await worker.keeper.current("shop", worker.browser.cookie) == issued.session
+    await worker.store.end(issued.session.id, reason="test")
+    assert await worker.keeper.current("shop", worker.browser.cookie) is None
+    assert await worker.keeper.current("shop", None) is None
+
+
+async def test_a_logout_ends_the_session_and_clears_the_cookies(worker: Worker) -> None:
+    """Who kept the cookies is not known by them any more, at once and without a notice."""
+    issued = await worker.log_in()
+    kept = worker.browser.cookie
+    worker.browser.take(await worker.keeper.end("shop", kept, "logout"))
+    assert worker.browser.cookie is None
+    assert worker.store.reasons == {issued.session.id: "logout"}
+    assert isinstance(worker.keeper.recognise("shop", kept), Due)
+    assert await worker.keeper.current("shop", kept) is None
+
+
+async def test_a_logout_of_nobody_clears_the_cookies_and_ends_nothing(worker: Worker) -> None:
+    """A browser with leftovers is rid of them."""
+    fields = await worker.keeper.end("shop", b"__Host-sluicegate-shop=leftover", "logout")
+    assert [value.partition(b";")[0] for _, value in fields] == [f"{ACCESS}=".encode(), f"{HANDLE}=".encode()]
+    assert worker.store.reasons == {}
+
+
+async def test_a_logout_during_an_outage_is_no_logout(worker: Worker) -> None:
+    """It raises rather than telling the user that they are out."""
+    await worker.log_in()
+    worker.store.is_down = True
+    with pytest.raises(StoreUnavailable):
+        await worker.keeper.end("shop", worker.browser.cookie, "logout")
+
+
+async def test_a_notice_ends_a_session_on_every_worker(worker: Worker) -> None:
+    """A verified and remembered token is refused at the next request, without I/O."""
+    issued = await worker.log_in()
+    other = await replica_of(worker)
+    assert isinstance(other.recognise("shop", worker.browser.cookie), Known)
+    await other.on_notice("session", str(issued.session.id))
+    assert isinstance(other.recognise("shop", worker.browser.cookie), Due)
+    token_alone = f"{ACCESS}={worker.browser.value(ACCESS)}".encode()
+    assert other.recognise("shop", token_alone) is None
+
+
+async def test_a_notice_ends_all_sessions_of_an_account_and_of_no_other(worker: Worker) -> None:
+    """Blocking one user leaves the others where they are."""
+    await worker.log_in(number=7)
+    sevens = worker.browser.cookie
+    await worker.log_in(number=8)
+    worker.clock.advance(1)
+    await worker.keeper.on_notice("account", str(UUID(int=7)))
+    assert isinstance(worker.keeper.recognise("shop", sevens), Due)
+    assert isinstance(worker.recognise(), Known)
+
+
+async def test_a_login_after_an_account_ended_is_known(worker: Worker) -> None:
+    """A password change elsewhere ends what was; what comes after it is not what was."""
+    await worker.log_in()
+    await worker.keeper.on_notice("account", str(UUID(int=7)))
+    worker.clock.advance(0.001)
+    await worker.log_in()
+    assert isinstance(worker.recognise(), Known)
+
+
+async def test_a_notice_that_overtakes_a_login_costs_one_read(worker: Worker) -> None:
+    """The notice about the sessions before arrives after the new session: the row says that it lives."""
+    await worker.log_in()
+    await worker.keeper.on_notice("account", str(UUID(int=7)))
+    assert isinstance(worker.recognise(), Due)
+    worker.clock.advance(0.001)
+    await worker.renew()
+    assert isinstance(worker.recognise(), Known)
+
+
+async def test_after_a_reconnection_each_browser_is_asked_about_once(worker: Worker) -> None:
+    """Notices may have been missed: no token is believed before its row was read again."""
+    await worker.log_in()
+    await worker.keeper.on_notice("resync", "")
+    assert isinstance(worker.recognise(), Due)
+    worker.clock.advance(0.001)
+    await worker.renew()
+    assert isinstance(worker.recognise(), Known)
+
+
+async def test_a_token_from_a_clock_ahead_is_in_doubt_after_a_reconnection(worker: Worker) -> None:
+    """A replica whose clock is 60 s ahead may have issued it before the notices were missed."""
+    other = await replica_of(worker)
+    await other.on_notice("resync", "")
+    worker.clock.advance(59)
+    await worker.log_in()
+    assert isinstance(other.recognise("shop", worker.browser.cookie), Due)
+
+
+async def test_a_worker_that_has_just_begun_asks_the_row(worker: Worker) -> None:
+    """It was never told what ended before it began."""
+    await worker.log_in()
+    begun = await worker_over(worker.keys, worker.store, worker.clock, seed=2)
+    assert isinstance(begun.keeper.recognise("shop", worker.browser.cookie), Due)
+
+
+async def test_a_notice_about_keys_reads_them_again(worker: Worker) -> None:
+    """A key that is gone from the store signs and verifies nothing from then on."""
+    await worker.log_in()
+    keys = MemoryKeys()
+    await Keyring(keys, KEK, worker.clock, Random(5).randbytes).load()
+    worker.keys.rows = keys.rows
+    assert isinstance(worker.recognise(), Known)
+    await worker.keeper.on_notice("keys", "")
+    assert isinstance(worker.recognise(), Due)
+    await worker.renew()
+    assert isinstance(worker.recognise(), Known)
+    assert pyjwt.get_unverified_header(worker.browser.value(ACCESS))["kid"] == keys.rows[0].kid
+
+
+async def test_a_reconnection_without_the_store_still_puts_all_in_doubt(worker: Worker) -> None:
+    """The doubt comes before the read that fails, and the failure is told to the listener."""
+    await worker.log_in()
+    worker.keys.is_down = True
+    with pytest.raises(StoreUnavailable):
+        await worker.keeper.on_notice("resync", "")
+    assert isinstance(worker.recognise(), Due)
+
+
+async def test_notices_of_others_change_nothing(worker: Worker) -> None:
+    """A phase is not a session."""
+    await worker.log_in()
+    await worker.keeper.on_notice("phase", "shop-users")
+    assert isinstance(worker.recognise(), Known)
+
+
+# Devices
+
+
+async def test_the_device_token_comes_back_in_its_cookie(worker: Worker) -> None:
+    """It lasts half a year and is closed to scripts like the others."""
+    field = worker.keeper.device_field("shop", Secret("nonce.mac"))
+    assert field[1].startswith(b"__Host-sluicegate-shop-device=nonce.mac; ")
+    assert b"Max-Age=15552000; HttpOnly; SameSite=Lax; Secure" in field[1]
+    worker.browser.take((field,))
+    assert worker.keeper.device("shop", worker.browser.cookie) == Secret("nonce.mac")
+
+
+async def test_no_device_or_two_are_none(worker: Worker) -> None:
+    """A doubled cookie is refused here as well."""
+    name = b"__Host-sluicegate-shop-device"
+    assert worker.keeper.device("shop", None) is None
+    assert worker.keeper.device("shop", b"%s=a.b; %s=c.d" % (name, name)) is None
