@@ -38,7 +38,7 @@ MIGRATIONS = Family(name="sluicegate_migrations_total", kind=Kind.COUNTER, label
                     meaning="Users who crossed: accounts created from a legacy source.")
 PASSWORD_CHANGES = Family(name="sluicegate_password_changes_total", kind=Kind.COUNTER,
                           labels=("app", "outcome"),
-                          meaning="Requests to change a password, by how each ended.")
+                          meaning="Password changes on an app's own page, by how each ended.")
 HANDOFFS = Family(name="sluicegate_handoffs_total", kind=Kind.COUNTER, labels=("app", "verdict"),
                   meaning="Logins that the gateway granted, by what the app answered to them.")
 THROTTLED = Family(name="sluicegate_throttled_total", kind=Kind.COUNTER, labels=("app", "by"),
@@ -88,7 +88,7 @@ NO_APP = "-"
 
 LOGIN_ENDS: Mapping[str, tuple[str, ...]] = {
     "granted": ("store", "legacy"),
-    "denied": ("store", "legacy", "gateway"),
+    "denied": ("store", "legacy"),
     "shown": ("app",),
     "refused": ("gateway",),
     "throttled": ("throttle",),
@@ -99,7 +99,7 @@ LOGIN_ENDS: Mapping[str, tuple[str, ...]] = {
 
 DECIDERS = sorted({decider for deciders in LOGIN_ENDS.values() for decider in deciders})
 WAYS = ("login",)
-CHANGE_ENDS = ("promoted", "dropped", "pending", "unnamed", "refused", "unavailable")
+CHANGE_ENDS = ("promoted", "dropped", "pending")
 VERDICTS = (*Verdict, "unanswered")
 BUDGETS = ("account", "address")
 STAGES = ("wait", "run")
@@ -215,7 +215,7 @@ class Metrics:
         self._throttled.add(app, by)
 
     def password_changed(self, app: str, outcome: str) -> None:
-        """Count a request to change a password; `CHANGE_ENDS` lists the values."""
+        """Count a password change on an app's page; `CHANGE_ENDS` lists the values."""
         self._changes.add(app, outcome)
 
     def proxied(self, app: str, status: int, seconds: float) -> None:
