@@ -85,13 +85,14 @@ class ChunkedBody:
         self._line = b""
         self._left = 0
         self._trailers = 0
-        self._step: Callable[[bytes, int], int] = self._size
+        # A plain function: a bound method kept here would be a cycle, and the collector rarely runs.
+        self._step: Callable[[ChunkedBody, bytes, int], int] = ChunkedBody._size
 
     def feed(self, data: bytes) -> int:
         """Scan the next bytes; a line may be cut anywhere between two calls."""
         position = 0
         while position < len(data) and not self.is_complete:
-            position = self._step(data, position)
+            position = self._step(self, data, position)
         return position
 
     def take_payload(self) -> bytes:
@@ -109,7 +110,7 @@ class ChunkedBody:
         if match is None:
             raise self._refuse("A chunk's size is malformed.")
         self._left = int(match[1], 16)
-        self._step = self._data if self._left else self._trailer
+        self._step = ChunkedBody._data if self._left else ChunkedBody._trailer
         return position
 
     def _data(self, data: bytes, position: int) -> int:
@@ -119,7 +120,7 @@ class ChunkedBody:
         if self._keeps:
             self._payload.append(data[position:end])
         if not self._left:
-            self._step = self._data_end
+            self._step = ChunkedBody._data_end
         return end
 
     def _data_end(self, data: bytes, position: int) -> int:
@@ -130,7 +131,7 @@ class ChunkedBody:
             raise self._refuse("A chunk is longer than its size.")
         if len(self._line) == 2:
             self._line = b""
-            self._step = self._size
+            self._step = ChunkedBody._size
         return min(end, len(data))
 
     def _trailer(self, data: bytes, position: int) -> int:

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 
 PREFIX = "sluicegate-"
 SECURE_PREFIX = "__Host-"  # no Domain, Path=/, Secure: browsers enforce it (RFC 6265bis 4.1.3)
+LONG_AGO = 24 * 3600.0  # the first of January 1970 is over; Tomcat writes ten seconds of it, PHP one
 
 _find_own = re.compile(rb"(?:^|;)[ \t]*+(?:__host-)?sluicegate-", re.IGNORECASE).search
 _is_own = re.compile(rb"[ \t]*+(?:__host-)?sluicegate-", re.IGNORECASE).match
@@ -57,10 +58,11 @@ class CookieJar:
     """Keeps the cookies of one host for the length of one conversation.
 
     Domain and Secure are not looked at: there is one host, and its public scheme may not be the one that
-    the gateway speaks to it. `now` (seconds since the epoch) tells which Expires means deletion.
+    the gateway speaks to it. `now` (seconds since the epoch) tells which Expires means deletion; where it
+    is not given, only the dates do that frameworks write when they mean "long ago".
     """
 
-    def __init__(self, *, now: float) -> None:
+    def __init__(self, *, now: float = LONG_AGO) -> None:
         self._now = now
         self._cookies: dict[tuple[bytes, str], _Cookie] = {}
 

@@ -19,7 +19,7 @@ CRLF = b"\r\n"
 # framing: travels with the body it describes. The rest is looked at one by one.
 Fate = Literal["keep", "drop", "trusted", "framing", "expect", "cookie", "connection"]
 
-_FATES: dict[bytes, Fate] = {
+_BY_NAME: dict[bytes, Fate] = {
     b"host": "keep",
     b"cookie": "cookie",
     b"connection": "connection",
@@ -38,6 +38,7 @@ _FATES: dict[bytes, Fate] = {
     b"x-forwarded-user": "drop",
     b"x-forwarded-email": "drop",
 }
+_FATES = _BY_NAME | {name.title(): fate for name, fate in _BY_NAME.items()}  # as nearly everyone writes them
 # Which fates travel unchanged, by whether the peer is a trusted proxy and whether the body is the client's.
 _KEPT: dict[tuple[bool, bool], tuple[Fate, ...]] = {
     (False, False): ("keep",),
@@ -55,6 +56,7 @@ _is_forwarded_name = re.compile(rb"[0-9A-Za-z._:\[\], -]+").fullmatch
 _PROTECTED = frozenset({
     b"host", b"cookie", b"set-cookie", b"authorization", b"origin", b"expect", b"transfer-encoding",
 })
+_USUAL_CONNECTIONS = frozenset({b"keep-alive", b"close"})
 _NOT_NAMES = frozenset({b"close", b"keep-alive", b""})
 # Caches beside Cache-Control that obey a field of their own first (RFC 9213; Surrogate-Control is older).
 _is_caching = re.compile(rb"(?:[!-~]*-)?cache-control|surrogate-control|expires|pragma").fullmatch
@@ -72,7 +74,7 @@ def forward_request(head: RequestHead, *, peer: bytes, scheme: bytes, is_trusted
     nominated: list[bytes] = []
     kept = _KEPT[is_trusted, body_length is None]
     for line, name, value in head.marked:
-        fate = _fate(name)
+        fate = _FATES.get(name) or _fate(name)
         if fate in kept:
             continue
         if fate == "connection":
@@ -94,6 +96,8 @@ def _fate(name: bytes) -> Fate:
     fate = _FATES.get(lower)
     if fate is not None:
         return fate
+    # Never, from nobody: X-Original-URL and X-Rewrite-URL, for the app would route on another path than
+    # the one that was matched, and proxies in front pass them on unread; Proxy, which CGI makes HTTP_PROXY.
     is_right = lower == name.translate(FOLD)
     return "trusted" if is_right and lower.startswith(_TRUSTED_PREFIX) else "drop"
 
@@ -112,6 +116,8 @@ def _surviving(fate: Fate, line: bytes, name: bytes, value: bytes, *, keeps_expe
 
 def _nominated(connection: bytes) -> list[bytes]:
     """Return the fields that a Connection field takes off the message (RFC 9110 7.6.1)."""
+    if connection in _USUAL_CONNECTIONS:
+        return []
     return [
         option for option in connection_options([connection])
         if option not in _NOT_NAMES and option not in _PROTECTED and not option.startswith(b"content-")
@@ -121,7 +127,7 @@ def _nominated(connection: bytes) -> list[bytes]:
 def _without(raw: bytes, names: Sequence[bytes]) -> bytes:
     """Return field lines without those of the given lower-case names."""
     lines = raw.split(CRLF)
-    return CRLF.join(line for line in lines if line.partition(b":")[0].lower() not in names or not line)
+    return CRLF.join(line for line in lines if line.partition(b":")[0].lower() not in names)
 
 
 def _written(head: RequestHead, peer: bytes, scheme: bytes, request_id: bytes) -> bytes:
@@ -135,8 +141,8 @@ def _written(head: RequestHead, peer: bytes, scheme: bytes, request_id: bytes) -
 def _appended(head: RequestHead, peer: bytes, scheme: bytes, request_id: bytes) -> bytes:
     """Return the gateway's own lines behind a trusted proxy, whose word on scheme and host stands."""
     addresses = head.forwarded_for + b", " + peer if head.forwarded_for else peer
-    hosts = b", ".join(head.values(b"x-forwarded-host"))
-    schemes = b", ".join(head.values(b"x-forwarded-proto"))
+    hosts = b", ".join(_sent(head, b"x-forwarded-host"))
+    schemes = b", ".join(_sent(head, b"x-forwarded-proto"))
     return (
         b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nX-Request-Id: %b\r\n"
         % (addresses, schemes if _is_forwarded_name(schemes) else scheme,
@@ -146,8 +152,13 @@ def _appended(head: RequestHead, peer: bytes, scheme: bytes, request_id: bytes) 
 
 def given_request_id(head: RequestHead) -> bytes | None:
     """Return the request id that a trusted proxy gave, if it is one and fit for a log."""
-    given = head.values(b"x-request-id")
+    given = _sent(head, b"x-request-id")
     return given[0] if len(given) == 1 and _is_request_id(given[0]) else None
+
+
+def _sent(head: RequestHead, name: bytes) -> list[bytes]:
+    """Return the values of a marked field without splitting the others."""
+    return [value.rstrip(b" \t") for _, field, value in head.marked if field.lower() == name]
 
 
 def forward_response(head: ResponseHead, *, close: bool, extra: bytes = b"", private: bool = False,
@@ -162,7 +173,7 @@ def forward_response(head: ResponseHead, *, close: bool, extra: bytes = b"", pri
     unwanted: list[bytes] = []
     reframed = body_length is not None or (until_close and head.is_chunked)
     for line, name, value in head.marked:
-        fate = _FATES.get(name.lower(), "drop")
+        fate = _FATES.get(name) or _FATES.get(name.lower(), "drop")
         if fate == "framing" and not reframed:
             continue
         if fate == "connection":

@@ -26,7 +26,8 @@ _REQUEST_NAMES = (
     "|keep-alive|http2-settings|proxy(?:-(?:connection|authorization|authenticate))?)"
 )
 _RESPONSE_NAMES = (
-    "(?:co(?:nnection|ntent-length)|t(?:e|ransfer-encoding)|keep-alive|upgrade|proxy-(?:connection|authenticate))"
+    "(?:co(?:nnection|ntent-length)|t(?:e|railer|ransfer-encoding)|keep-alive|upgrade"
+    "|proxy-(?:connection|authenticate))"
 )
 
 

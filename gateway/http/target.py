@@ -22,7 +22,7 @@ _usual = re.compile(
 ).fullmatch
 
 _escape = re.compile(rb"%(?:([0-9A-Fa-f]{2})|[uU]([0-9A-Fa-f]{4}))")
-_lower_escape = re.compile(r"%(?=[0-9A-Fa-f]{2})..")
+_any_escape = re.compile(r"%[0-9A-Fa-f]{2}")
 _overlong = re.compile(rb"[\xc0\xc1][\x80-\xbf]|\xe0[\x80-\x9f][\x80-\xbf]|\xf0[\x80-\x8f][\x80-\xbf]{2}")
 _invisible = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
@@ -30,9 +30,9 @@ _invisible = re.compile(
 )
 _parameters = re.compile(r";[^/]*+")
 _slashes = re.compile(r"/{2,}+")
-_trailing = re.compile(r"(?<=[^/. \t])[. \t]++(?=/|$)|(?<![ \t])[ \t]++(?=/|$)|::\$[^/]*+")
+_trailing = re.compile(r"(?<=[^/. \t])[. \t]++(?=/|$)|(?<![ \t])[ \t]++(?=/|$)|:{1,2}\$[^/]*+")
 _cookieless = re.compile(r"/\((?:[A-Za-z]\([^()/]*+\))++\)(?=/|$)")
-_authority = re.compile(r"^/{2,}+[^/]*+(?=/)")
+_authority = re.compile(r"^/{2,}+[^/]*+")
 _LOOKALIKES = str.maketrans({"\u2044": "/", "\u2215": "/", "\u2216": "\\", "\u29f5": "\\", "\u00ad": "-"})
 
 Step = Callable[[str], str]
@@ -127,13 +127,12 @@ def _readings(raw_path: bytes, steps: Sequence[Step]) -> set[str]:
 
 def _is_plain(raw_path: bytes, path: str, *, fold_case: bool) -> bool:
     """Say whether a raw path is the canonical one, as it is or quoted as browsers quote it."""
-    text = raw_path.decode("utf-8", "replace")
-    text = text.removesuffix("/") or "/"
-    quoted = quote(path, safe=PLAIN_SIGNS)
-    upper = _lower_escape.sub(lambda escape: escape[0].upper(), text)
-    if fold_case:
-        return text.casefold() == path or upper.casefold() == quoted.casefold()
-    return text == path or upper == quoted
+    text = raw_path.decode("utf-8", "replace").removesuffix("/") or "/"
+    text = _any_escape.sub(lambda escape: escape[0].upper(), text)
+    decoded = _decoded(text)
+    if text not in (decoded, quote(decoded, safe=PLAIN_SIGNS)):
+        return False
+    return (_fold(decoded) if fold_case else decoded) == path
 
 
 def _without_declared(raw_path: bytes, parameters: frozenset[str]) -> bytes:
@@ -181,7 +180,9 @@ def _decoded(path: str) -> str:
 
 def _decoded_ignoring(path: str) -> str:
     """Decode one layer as Bottle does, which drops the octets that are not UTF-8."""
-    return _unescaped(path).decode("utf-8", "ignore") if "%" in path else path
+    if "%" not in path:
+        return path
+    return _overlong.sub(_shortened, _unescaped(path)).decode("utf-8", "ignore")
 
 
 def _compatible(path: str) -> str:
