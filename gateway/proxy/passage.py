@@ -1,0 +1,164 @@
+"""The passage of a request to the app and of its answer back: the hot path.
+
+Owns what is relayed: bodies in both directions by counting alone, backpressure in both directions, and
+whether the client's connection can be used again afterwards. No task, future or closure is made here, and
+one Passage serves all requests of a client connection, one after another. Must not know how requests are
+read or refused; it talks to its `Crossing`.
+"""
+
+from typing import Protocol
+
+from gateway.errors import AppUnavailable
+from gateway.http.body import ChunkedBody, Framing, UntilClose, request_framing
+from gateway.http.fields import forward_request, forward_response
+from gateway.http.head import RequestHead, ResponseHead
+from gateway.proxy.sites import Site
+from gateway.proxy.steps import ClientInfo
+from gateway.proxy.upstream import Reuse
+from gateway.proxy.upstream_connection import UpstreamConnection
+
+SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})  # RFC 9110 9.2.1; TRACE is refused before
+
+
+class Crossing(Protocol):
+    """Is the client's side of a passage."""
+
+    @property
+    def must_close(self) -> bool:
+        """Whether the answer has to say that the connection closes after it."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the client."""
+
+    def begun(self, status: int) -> None:
+        """Learn that an answer of this status is on its way, so no other can be given any more."""
+
+    def passed(self, *, close: bool) -> None:
+        """Learn that the whole answer was written."""
+
+    def broken(self, error: AppUnavailable) -> None:
+        """Learn that the answer, or the rest of it, will not come."""
+
+    def hold(self, *, is_held: bool) -> None:
+        """Stop or go on reading the client's body, as the app can take it."""
+
+
+class Passage:
+    """Relays requests and answers between one client connection and its apps, one exchange at a time."""
+
+    __slots__ = ("_close", "_connection", "_crossing", "_extra", "_framing", "_head", "_unchunked",
+                 "is_request_whole")
+
+    def __init__(self, crossing: Crossing) -> None:
+        self._crossing = crossing
+        self._connection: UpstreamConnection | None = None
+        self._framing: Framing | None = None
+        self._head: RequestHead | None = None
+        self._extra = b""
+        self._close = False
+        self._unchunked: ChunkedBody | None = None
+        self.is_request_whole = True
+
+    def begin(self, site: Site, head: RequestHead, body: bytes, client: ClientInfo, *, request_id: bytes,
+              extra: bytes = b"") -> bytes:
+        """Send a request on with what came of its body, and return the bytes beyond it.
+
+        `extra` is complete field lines for the answer, which they make private. Raises RequestRefused for
+        a malformed chunk, before anything was sent.
+        """
+        framing = request_framing(head)
+        size = framing.feed(body) if framing is not None else 0
+        self._head = head
+        self._framing = framing
+        self._extra = extra
+        self._unchunked = None
+        self.is_request_whole = is_whole = framing is None or framing.is_complete
+        wire = forward_request(head, peer=client.peer.encode(), scheme=client.scheme,
+                               is_trusted=client.is_trusted, request_id=request_id,
+                               keeps_expect=head.expects_continue)
+        reuse = Reuse.ANY if head.method in SAFE_METHODS and not head.has_body else Reuse.RECENT
+        site.upstream.attach(self, wire + body[:size] if size else wire, method=head.method, reuse=reuse,
+                             is_last=is_whole)
+        return body[size:]
+
+    def feed(self, data: bytes) -> bytes:
+        """Send more of the request's body on, and return the bytes beyond it; raises RequestRefused."""
+        framing, connection = self._framing, self._connection
+        assert framing is not None
+        size = framing.feed(data)
+        self.is_request_whole = framing.is_complete
+        if connection is not None:
+            connection.is_request_sent = framing.is_complete
+            connection.send(data[:size])
+        return data[size:]
+
+    def pause(self) -> None:
+        """Read nothing more from the app: the client takes no more."""
+        if self._connection is not None:
+            self._connection.pause()
+
+    def resume(self) -> None:
+        """Read on from the app."""
+        if self._connection is not None:
+            self._connection.resume()
+
+    def abandon(self) -> None:
+        """Give the exchange up; the app's connection is closed."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abandon()
+
+    def attached(self, connection: UpstreamConnection) -> None:
+        """Learn the app connection that carries the request."""
+        self._connection = connection
+
+    def interim(self, head: ResponseHead) -> None:
+        """Relay 100, 102 or 103, which HTTP/1.0 does not know (RFC 9110 15.2)."""
+        if self._head is not None and not self._head.is_http_10:
+            self._crossing.write(forward_response(head, close=False))
+
+    def answered(self, head: ResponseHead, framing: Framing | None, body: bytes) -> None:
+        """Relay the head, and the body's first piece in the same write.
+
+        An answer that came before the request was whole, or that lasts until close, ends the connection.
+        HTTP/1.0 knows no chunks, so to such a client the body goes without them, until close.
+        """
+        crossing = self._crossing
+        is_until_close = isinstance(framing, UntilClose)
+        if self._head is not None and self._head.is_http_10 and isinstance(framing, ChunkedBody):
+            self._unchunked = ChunkedBody(AppUnavailable, keeps_payload=True)
+            is_until_close = True
+        self._close = close = is_until_close or crossing.must_close or not self.is_request_whole
+        crossing.begun(head.status)
+        wire = forward_response(head, close=close, extra=self._extra, private=bool(self._extra),
+                                until_close=is_until_close)
+        crossing.write(wire + self._relayed(body) if body else wire)
+
+    def continued(self, body: bytes) -> None:
+        """Relay more of the body."""
+        self._crossing.write(self._relayed(body))
+
+    def _relayed(self, body: bytes) -> bytes:
+        """Return a piece of the answer's body as the client gets it."""
+        if self._unchunked is None:
+            return body
+        self._unchunked.feed(body)
+        return self._unchunked.take_payload()
+
+    def finished(self) -> None:
+        """End the exchange well."""
+        self._connection = None
+        self._crossing.passed(close=self._close or not self.is_request_whole)
+
+    def failed(self, error: AppUnavailable) -> None:
+        """End the exchange badly."""
+        self._connection = None
+        self._crossing.broken(error)
+
+    def hold(self) -> None:
+        """Pass the app's backpressure on to the client."""
+        self._crossing.hold(is_held=True)
+
+    def release(self) -> None:
+        """End the app's backpressure."""
+        self._crossing.hold(is_held=False)

@@ -1,0 +1,99 @@
+"""What the data plane asks of those above it, and the values that go to and fro.
+
+Owns the two contracts of a client connection: the Interceptor, who says what a request needs beyond being
+passed through, and Traffic, who watches. Must not know tokens, rules or accounts.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.http.head import RequestHead
+from gateway.proxy.sites import Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientInfo:
+    """Who sent a request.
+
+    `peer` is the address at the other end of the socket. `address` is the client's own, walked from the
+    right of X-Forwarded-For through the trusted proxies. `scheme` is b"http" or b"https".
+    """
+
+    peer: str
+    address: str
+    scheme: bytes
+    is_trusted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeRequest:
+    """Is a request that was read to its end; `body` is without transfer coding."""
+
+    site: Site
+    head: RequestHead
+    body: bytes
+    client: ClientInfo
+    request_id: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """Is a whole answer in bytes, framed by Content-Length; `close` when it says Connection: close."""
+
+    wire: bytes
+    status: int
+    close: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intercept:
+    """Has the whole request collected, up to `body_limit` bytes (413 above), and answered by `handler`.
+
+    The handler runs to its end even when the client goes away meanwhile: what it has begun (an adoption,
+    a password change) must not stop half-way. Errors of `gateway.errors` become pages.
+    """
+
+    handler: Callable[[WholeRequest], Awaitable[Reply]]
+    body_limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renew:
+    """Passes a request through once `fields` has returned what to add to its answer.
+
+    That is complete Set-Cookie lines, each with its CRLF, or nothing. An answer with such an addition is
+    made private (BEHAVIOUR 12).
+    """
+
+    fields: Callable[[], Awaitable[bytes]]
+
+
+Step = Intercept | Renew
+
+
+class Interceptor(Protocol):
+    """Looks at each request before it goes on."""
+
+    def examine(self, site: Site, head: RequestHead, client: ClientInfo) -> Step | None:
+        """Say what this request needs; None passes it through.
+
+        It is called for every request and must not wait. Raises `gateway.errors.RequestRefused`.
+        """
+
+
+class Traffic(Protocol):
+    """Watches what passes. Its methods must neither wait nor raise."""
+
+    def answered(self, site: str, method: bytes, target: bytes, status: int, seconds: float, peer: str,
+                 request_id: bytes, sent: int) -> None:
+        """Take note of one request, once, when its answer has ended or was given up.
+
+        `site` is "-" where none was found, `method` and `target` are b"-" where the head was not
+        understood. `target` is as sent: its query may hold secrets. `seconds` run from the end of the
+        request's head. `peer` is the client's own address, as `ClientInfo.address`. `sent` is the bytes of
+        the answer's head and body. `status` is 499 when the client left before there was any answer.
+        """
+
+    def upstream_error(self, site: str, kind: str) -> None:
+        """Take note that the app of `site` failed: `kind` is connect, timeout, protocol or lost."""
