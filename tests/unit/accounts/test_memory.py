@@ -87,12 +87,15 @@ def test_an_ended_account_may_log_in_again() -> None:
 
 
 def test_a_second_ending_counts_anew() -> None:
-    """An account that was blocked twice is judged by the later time, and remembered from then on."""
-    memory = endings()
+    """Who was blocked again is forgotten after those who ended in between, and judged by the later time."""
+    memory = endings(longest=2)
     memory.end("alice", START + 10)
-    memory.end("alice", START + 10 + REMEMBERED)
-    memory.end("bob", START + 20 + REMEMBERED)
-    assert memory.covers(verified(proven_at=START + 10 + REMEMBERED))
+    memory.end("bob", START + 20)
+    memory.end("alice", START + 30)
+    memory.end("carol", START + 40)
+    assert memory.covers(verified(sub="alice", proven_at=START + 30))
+    assert memory.covers(verified(sub="bob", proven_at=START + 20))
+    assert not memory.covers(verified(sub="dave", proven_at=START + 25))
 
 
 def test_missed_notices_put_everything_in_doubt() -> None:
