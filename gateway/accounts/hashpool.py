@@ -89,7 +89,8 @@ class HashPool:
             raise Overloaded("no thread can be started") from error
         self._busy += 1
 
-        def ended(_: asyncio.Future[T]) -> None:
+        def ended(done: asyncio.Future[T]) -> None:
+            done.exception()  # else asyncio logs, traceback and all, what a caller who left did not fetch
             self._busy -= 1
             self._free.release()
             self._on_job(began - came, self._clock() - began)

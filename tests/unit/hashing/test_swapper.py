@@ -36,8 +36,8 @@ def test_a_string_is_known_by_its_beginning(encoded: str, name: str) -> None:
 
 @pytest.mark.parametrize("encoded", [
     "", " ", "secret", "0" * 31, "0" * 33, "0" * 32 + "\n", "$1$salt$", "$6$salt$", "$P$B", "{SSHA}x",
-    "$2$04$", "$2x$04$", "scrypt:32768:8:1$", "pbkdf2:sha256:1$", "pbkdf2_sha512$", "crypt$$", "PBKDF2_SHA256$", " !",
-    "$argon2$", "\ud800",
+    "$2$04$", "$2x$04$", "scrypt:32768:8:1$", "pbkdf2:sha256:1$", "pbkdf2_sha512$", "crypt$$",
+    "PBKDF2_SHA256$", " !", "$argon2$", "\ud800",
 ])
 def test_a_string_of_no_scheme_is_foreign(encoded: str) -> None:
     """What no scheme claims is foreign: not even a plain text password equal to it is right."""
