@@ -41,8 +41,11 @@ class CookieNames:
 
 
 def cookie_names(app: str) -> CookieNames:
-    """Return the names, still without prefix, of an app's cookies: access token, session handle, device."""
-    return CookieNames(access=app, handle=f"{app}-session", device=f"{app}-device")
+    """Return the names, still without prefix, of an app's cookies: access token, session handle, device.
+
+    The dot is in no app's name, so an app called "shop-session" shares no cookie with one called "shop".
+    """
+    return CookieNames(access=app, handle=f"{app}.session", device=f"{app}.device")
 
 
 def new_handle(random: Callable[[int], bytes]) -> tuple[Secret, bytes]:

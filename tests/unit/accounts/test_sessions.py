@@ -22,7 +22,7 @@ from tests.helpers.memory_store import Clock, MemoryKeys, MemorySessions
 from tests.helpers.tokens import ISSUER, random_keys, shop_claims
 
 KEK = KeyEncryptionKey(bytes(range(32)))
-ACCESS, HANDLE = "__Host-sluicegate-shop", "__Host-sluicegate-shop-session"
+ACCESS, HANDLE = "__Host-sluicegate-shop", "__Host-sluicegate-shop.session"
 
 
 def account(number: int = 7) -> Account:
@@ -144,7 +144,7 @@ async def test_an_issuer_without_tls_gets_plain_names() -> None:
     worker = await worker_alone(issuer="http://127.0.0.1:8080")
     issued = await worker.log_in()
     assert [value.partition(b"=")[0] for _, value in issued.fields] == [
-        b"sluicegate-shop", b"sluicegate-shop-session"
+        b"sluicegate-shop", b"sluicegate-shop.session"
     ]
     assert not any(b"Secure" in value for _, value in issued.fields)
     assert isinstance(worker.recognise(), Known)
@@ -202,9 +202,9 @@ async def test_another_replica_knows_the_browser_by_signature(worker: Worker) ->
 
 NOBODY = [
     None, b"", b"theme=dark; sessionid=abc", b"__Host-sluicegate-shop=", b"__Host-sluicegate-shop",
-    b"__Host-sluicegate-shop=a.b.c", b"__Host-sluicegate-shop-session=short",
+    b"__Host-sluicegate-shop=a.b.c", b"__Host-sluicegate-shop.session=short",
     b"__Host-sluicegate-shop=" + b"x" * 30_000, b"__Host-sluicegate-shop=\xff\xfe; x=\x00",
-    b"__Host-sluicegate-bank-session=" + b"a" * 43, b"__Host-sluicegate-=; ; =;;",
+    b"__Host-sluicegate-bank.session=" + b"a" * 43, b"__Host-sluicegate-=; ; =;;",
 ]
 
 
@@ -489,7 +489,7 @@ async def test_notices_of_others_change_nothing(worker: Worker) -> None:
 async def test_the_device_token_comes_back_in_its_cookie(worker: Worker) -> None:
     """It lasts half a year and is closed to scripts like the others."""
     field = worker.keeper.device_field("shop", Secret("nonce.mac"))
-    assert field[1].startswith(b"__Host-sluicegate-shop-device=nonce.mac; ")
+    assert field[1].startswith(b"__Host-sluicegate-shop.device=nonce.mac; ")
     assert b"Max-Age=15552000; HttpOnly; SameSite=Lax; Secure" in field[1]
     worker.browser.take((field,))
     assert worker.keeper.device("shop", worker.browser.cookie) == Secret("nonce.mac")
@@ -497,6 +497,6 @@ async def test_the_device_token_comes_back_in_its_cookie(worker: Worker) -> None
 
 async def test_no_device_or_two_are_none(worker: Worker) -> None:
     """A doubled cookie is refused here as well."""
-    name = b"__Host-sluicegate-shop-device"
+    name = b"__Host-sluicegate-shop.device"
     assert worker.keeper.device("shop", None) is None
     assert worker.keeper.device("shop", b"%s=a.b; %s=c.d" % (name, name)) is None

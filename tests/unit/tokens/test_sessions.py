@@ -13,7 +13,13 @@ from tests.helpers.tokens import shop_claims
 def test_the_names_of_an_app() -> None:
     """The access token goes by the app's name alone, the two others say what they are."""
     names = cookie_names("shop")
-    assert (names.access, names.handle, names.device) == ("shop", "shop-session", "shop-device")
+    assert (names.access, names.handle, names.device) == ("shop", "shop.session", "shop.device")
+
+
+def test_no_two_apps_share_a_cookie() -> None:
+    """Apps may share a host by path, and one may be named like another's session."""
+    names = [cookie_names(app) for app in ("shop", "shop-session", "shop-device")]
+    assert len({name for app in names for name in (app.access, app.handle, app.device)}) == 9
 
 
 def test_a_handle_is_256_bits_and_the_store_sees_its_digest() -> None:
