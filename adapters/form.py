@@ -5,6 +5,7 @@ password, the verdict, and the probe of a page that only a logged-in user sees. 
 never come near it. The user's identity is their normalised identifier: a form shows no primary key.
 """
 
+import time
 from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager
 from html.parser import HTMLParser
@@ -35,21 +36,23 @@ class FormOptions(BaseModel):
 
 
 class Send(Protocol):
-    """Puts one whole request to the app and returns its whole answer; raises `AppUnavailable`."""
+    """Puts one whole request to the app."""
 
-    def __call__(self, request: bytes, *, method: bytes) -> Awaitable[Answer]: ...
+    def __call__(self, request: bytes, *, method: bytes) -> Awaitable[Answer]:
+        """Return the app's whole answer; raises `AppUnavailable`."""
 
 
 class FormSource(AbstractAsyncContextManager["FormSource"]):
     """Asks the app itself, by one of its login rules (a rule with a page and a probe)."""
 
-    def __init__(self, rule: Rule, send: Send, *, origin: str, comparison: Comparison) -> None:
+    def __init__(self, rule: Rule, send: Send, *, origin: str, prefix: str, comparison: Comparison) -> None:
         if rule.probe is None:
             raise ValueError("a form source needs a login rule with a probe")
         self._rule = rule
         self._probe = rule.probe
         self._send = send
         self._origin = origin.encode()
+        self._prefix = prefix.rstrip("/")
         self._comparison = comparison
 
     async def __aenter__(self) -> Self:
@@ -84,33 +87,34 @@ class FormSource(AbstractAsyncContextManager["FormSource"]):
 
     async def _probed(self, room: "_CleanRoom", login: str, identity: str) -> LegacyUser:
         seen = await room.get(self._probe.path)
-        if not self._probe.conditions.hold(seen, JUDGED_BODY):
+        if not self._probe.conditions.hold(seen, JUDGED_BODY, path=self._probe.path):
             raise _unclear("the app's answer looked right, but its probe page shows no logged-in user")
         return LegacyUser(legacy_id=identity, identifiers=(login,), profile=Profile(username=login))
 
     def _room(self) -> "_CleanRoom":
-        return _CleanRoom(self._send, self._origin)
+        return _CleanRoom(self._send, self._origin, self._prefix)
 
 
 class _CleanRoom:
     """One browser without history: a cookie jar, and the requests made with it."""
 
-    def __init__(self, send: Send, origin: bytes) -> None:
+    def __init__(self, send: Send, origin: bytes, prefix: str) -> None:
         self._send = send
         self._origin = origin
-        self._cookies = CookieJar()
+        self._prefix = prefix
+        self._cookies = CookieJar(now=time.time())
 
     async def get(self, path: str) -> Answer:
-        return await self._exchange(b"GET", path, (), b"")
+        return await self._exchange(b"GET", self._prefix + path, (), b"")
 
     async def post(self, path: str, body: bytes) -> Answer:
         fields = (
             b"Content-Type: application/x-www-form-urlencoded",
             b"Content-Length: %d" % len(body),
             b"Origin: " + self._origin,
-            b"Referer: " + self._origin + path.encode(),
+            b"Referer: " + self._origin + (self._prefix + path).encode(),
         )
-        return await self._exchange(b"POST", path, fields, body)
+        return await self._exchange(b"POST", self._prefix + path, fields, body)
 
     async def _exchange(self, method: bytes, path: str, fields: tuple[bytes, ...], body: bytes) -> Answer:
         scheme, _, authority = self._origin.partition(b"://")

@@ -23,6 +23,7 @@ from gateway.demo.users import USERS
 from gateway.demo.walk import NotSeen, Walk
 from gateway.errors import ConfigurationError
 from gateway.model import Secret
+from gateway.store.embedded import EmbeddedPostgres
 
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.1
@@ -142,7 +143,10 @@ def _last_lines(log: Path) -> str:
 
 
 def _store_url(scene: Scene) -> Secret:
-    raise NotImplementedError
+    url = EmbeddedPostgres(scene.state / "store").attach()
+    if url is None:
+        raise NotSeen("the embedded Postgres running")
+    return url
 
 
 def _invitation(scene: Scene) -> str:

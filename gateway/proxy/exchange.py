@@ -7,7 +7,7 @@ own steps are in `gateway.proxy.signin`. Outcomes are observed here, once.
 from collections.abc import Mapping
 from typing import assert_never
 
-import structlog
+from structlog.typing import FilteringBoundLogger
 
 from gateway.accounts.ask import Question
 from gateway.accounts.change import Begun, Change, ChangeEnd
@@ -27,7 +27,7 @@ from gateway.intercept.tables import RuleKind
 from gateway.intercept.verdict import judge
 from gateway.model import Verdict
 from gateway.proxy.guarded import Events, GuardedApp
-from gateway.proxy.handoff import forward, relay
+from gateway.proxy.handoff import forward, lines, relay
 from gateway.proxy.limits import JUDGED_BYTES
 from gateway.proxy.signin import SignIn
 from gateway.proxy.steps import Reply, WholeRequest
@@ -54,7 +54,7 @@ class Exchange:
         sessions: SessionKeeper,
         management: Management,
         events: Events,
-        log: structlog.stdlib.BoundLogger,
+        log: FilteringBoundLogger,
     ) -> None:
         self._sign_in = sign_in
         self._change = change
@@ -120,9 +120,11 @@ class Exchange:
     async def _sign_out(self, app: GuardedApp, request: WholeRequest, rule: Rule) -> Reply:
         """Forward the logout; the gateway's session ends when the app's has."""
         answer = await forward(request, request.body)
-        if judge(rule, answer, JUDGED_BYTES) is not Verdict.RIGHT:
+        is_out = judge(rule, answer, JUDGED_BYTES) is Verdict.RIGHT
+        if not is_out or self._sessions.recognise(app.name, request.head.cookie) is None:
             return relay(request, answer)
-        return relay(request, answer, await self._sessions.end(app.name, request.head.cookie, reason="logout"))
+        fields = await self._sessions.end(app.name, request.head.cookie, reason="logout")
+        return relay(request, answer, lines(fields))
 
     def _observe_breakdown(self, app: GuardedApp, match: Match, error: SluicegateError) -> None:
         """Count a login that could not be decided or was refused; log why, in our own words."""

@@ -11,6 +11,7 @@ from gateway.errors import StoreUnavailable
 from gateway.http.head import RequestHead
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.guarded import GuardedApp
+from gateway.proxy.handoff import lines
 from gateway.proxy.sites import Site
 from gateway.proxy.steps import ClientInfo, Intercept, Renew, Reply, Step, WholeRequest
 
@@ -41,7 +42,7 @@ class Guard:
         self._own_paths = own_paths
         self._body_limit = body_limit
 
-    def examine(self, site: Site, head: RequestHead, client: ClientInfo) -> Step | None:
+    def examine(self, site: Site, head: RequestHead, _client: ClientInfo) -> Step | None:
         """Return what the request needs; raises `RequestRefused` for what must not pass."""
         target = head.target
         if target.startswith(WELL_KNOWN):
@@ -62,6 +63,6 @@ class Guard:
     async def _renewed(self, app: GuardedApp, cookie: bytes) -> bytes:
         """Return the fields of a renewed or ended session; without the store the request just passes."""
         try:
-            return await self._sessions.renew(app.name, cookie)
+            return lines(await self._sessions.renew(app.name, cookie) or ())
         except StoreUnavailable:
             return b""

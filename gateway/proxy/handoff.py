@@ -4,6 +4,7 @@ Owns what may change on the way (the password field, the body's length, our Set-
 else may. Knows no accounts and no decisions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.errors import AppUnavailable, SluicegateError
@@ -35,14 +36,19 @@ async def forward(request: WholeRequest, body: bytes) -> Answer:
 
 def relay(request: WholeRequest, answer: Answer, extra: bytes = b"") -> Reply:
     """Give the app's answer back as the app gave it, with our own fields `extra` (complete lines)."""
-    lines = b"".join(name + b": " + value + b"\r\n" for name, value in answer.fields)
-    head = parse_response(b"HTTP/1.1 %d %b\r\n%b\r\n" % (answer.status, answer.reason, lines), ANY_HEAD)
+    start = b"HTTP/1.1 %d %b\r\n" % (answer.status, answer.reason)
+    head = parse_response(start + lines(answer.fields) + b"\r\n", ANY_HEAD)
     assert head is not None
     close = not request.head.is_persistent
     has_body = request.head.method != b"HEAD" and answer.status not in BODILESS
     wire = forward_response(head, close=close, extra=extra, private=bool(extra),
                             body_length=len(answer.body) if has_body else None)
     return Reply(wire=wire + answer.body if has_body else wire, status=answer.status, close=close)
+
+
+def lines(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Return fields as complete lines."""
+    return b"".join(name + b": " + value + b"\r\n" for name, value in fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass
 from typing import assert_never
 
-import structlog
+from structlog.typing import FilteringBoundLogger
 
 from gateway.accounts.decision import Decision, Denied, Granted, MustAsk, Reason, Shown, Way
 from gateway.accounts.decoy import decoy
@@ -24,7 +24,7 @@ from gateway.intercept import extract
 from gateway.intercept.verdict import judge
 from gateway.model import Account, Outcome, Verdict
 from gateway.proxy.guarded import DenialStyle, Events, GuardedApp
-from gateway.proxy.handoff import forward, relay
+from gateway.proxy.handoff import forward, lines, relay
 from gateway.proxy.limits import JUDGED_BYTES
 from gateway.proxy.steps import Reply, WholeRequest
 from gateway.proxy.tasks import Tasks
@@ -65,7 +65,7 @@ class SignIn:
         throttle: Throttle,
         events: Events,
         tasks: Tasks,
-        log: structlog.stdlib.BoundLogger,
+        log: FilteringBoundLogger,
     ) -> None:
         self._login = login
         self._accounts = accounts
@@ -163,15 +163,15 @@ class SignIn:
         if verdict is not Verdict.RIGHT:  # drift, or no right to enter: the app's word is shown, nothing more
             self._end(typed, "shown", APP, reason=verdict, account=granted.account)
             return relay(request, answer)
-        fields = await self._sessions.issue(granted.account, app.name)
-        if fields is None:  # blocked in this very moment
+        issued = await self._sessions.issue(granted.account, app.name)
+        if issued is None:  # blocked in this very moment
             self._end(typed, "denied", STORE, reason=Reason.BLOCKED, account=granted.account)
             return await self._deny(typed, Denied(reason=Reason.BLOCKED), answer)
         await self._accounts.logged_in(granted.account.id)
         self._tasks.start(self._note_rehash(typed, granted))
         decider = STORE if granted.way is Way.STORE else LEGACY
         self._end(typed, "granted", decider, reason=granted.way, account=granted.account)
-        return relay(request, answer, fields + self._device(typed))
+        return relay(request, answer, lines((*issued.fields, self._device(typed))))
 
     async def _replayed(self, typed: Typed) -> Answer:
         try:
@@ -210,7 +210,7 @@ class SignIn:
             typed.request, 429, "Too many failed attempts. Please wait.", retry_after=wait.seconds
         )
 
-    def _device(self, typed: Typed) -> bytes:
+    def _device(self, typed: Typed) -> tuple[bytes, bytes]:
         """Return the cookie that gives this browser a throttle budget of its own."""
         app, identifier = typed.app, typed.login.credentials.identifier
         alias = normalise(identifier, app.source.comparison) or identifier

@@ -1,0 +1,137 @@
+"""From plans to running apps: upstreams, sources, questions, and what an exchange must know of each app.
+
+Part of the composition root: it knows every kind of adapter, so that nobody else has to.
+"""
+
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+
+from adapters.base import HashSource, PasswordSource
+from adapters.form import FormSource
+from adapters.sql import SqlOptions, SqlSource
+from gateway.accounts.ask import Question
+from gateway.accounts.login import SourceRules
+from gateway.accounts.passwords import PasswordHasher
+from gateway.identifiers import Comparison
+from gateway.intercept.rules import RuleSet
+from gateway.intercept.tables import RuleKind
+from gateway.plan import FORM, AppPlan
+from gateway.proxy.guarded import DenialStyle, GuardedApp
+from gateway.proxy.limits import Limits
+from gateway.proxy.sites import ANY_HOST, Site
+from gateway.proxy.tasks import Tasks
+from gateway.proxy.upstream import Address, Upstream
+from gateway.settings import AppSection, Settings, SourceSection
+from gateway.telemetry.metrics import Metrics
+
+
+@dataclass(slots=True)
+class Apps:
+    """All apps as they run; `questions` are those of every source, for their breakers."""
+
+    sites: list[Site] = field(default_factory=list)
+    guarded: dict[str, GuardedApp] = field(default_factory=dict)
+    questions: list[Question] = field(default_factory=list)
+
+
+class Assembler:
+    """Opens sources and puts the apps together; what it opened is closed by `stack`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        hasher: PasswordHasher,
+        metrics: Metrics,
+        limits: Limits,
+        tasks: Tasks,
+        stack: AsyncExitStack,
+    ) -> None:
+        self._settings = settings
+        self._hasher = hasher
+        self._metrics = metrics
+        self._limits = limits
+        self._tasks = tasks
+        self._stack = stack
+        self._shared: dict[str, Question] = {}
+
+    async def run(self, plans: tuple[AppPlan, ...]) -> Apps:
+        """Return the apps; raises `adapters.base.AdapterMisconfigured` for a source that cannot be opened."""
+        apps = Apps()
+        for planned in plans:
+            section = planned.settings
+            upstream = Upstream(
+                Address(host=section.upstream.host, port=section.upstream.port),
+                limits=self._limits,
+                tasks=self._tasks,
+                clock=time.monotonic,
+                on_error=partial(self._metrics.upstream_error, section.name),
+            )
+            self._stack.push_async_callback(upstream.close)
+            apps.sites.append(Site(name=section.name, hosts=section.hosts, path=section.path, upstream=upstream))
+            if planned.rules is not None and section.source is not None:
+                source = self._settings.sources[section.source]
+                questions = await self._questions(section, source, planned.rules, upstream)
+                apps.questions += questions.values()
+                apps.guarded[section.name] = self._guarded(section, source, planned.rules, questions)
+        return apps
+
+    async def _questions(
+        self, app: AppSection, source: SourceSection, rules: RuleSet, upstream: Upstream
+    ) -> Mapping[str, Question]:
+        """Return the question of each login rule: one for all, or one each where the app is asked itself."""
+        logins = [rule for rule in rules.rules if rule.kind is RuleKind.LOGIN]
+        if source.adapter != FORM:
+            shared = self._shared.get(source.name) or await self._shared_question(source)
+            return {rule.name: shared for rule in logins}
+        comparison, origin = Comparison(source.compare), self._origin(app)
+        return {
+            rule.name: self._question(
+                source, FormSource(rule, upstream.fetch, origin=origin, prefix=app.path, comparison=comparison)
+            )
+            for rule in logins
+        }
+
+    async def _shared_question(self, source: SourceSection) -> Question:
+        assert isinstance(source.options, SqlOptions)
+        adapter = SqlSource(source.options, timeout_seconds=source.timeout_seconds)
+        question = self._question(source, await self._stack.enter_async_context(adapter))
+        self._shared[source.name] = question
+        return question
+
+    def _question(self, source: SourceSection, adapter: PasswordSource | HashSource) -> Question:
+        return Question(
+            source.name,
+            adapter,
+            self._hasher,
+            timeout=source.timeout_seconds,
+            clock=time.monotonic,
+            observe=self._metrics.source_called,
+        )
+
+    def _origin(self, app: AppSection) -> str:
+        """Return the origin under which the app is asked: as browsers know it, else its own address."""
+        scheme = self._settings.tokens.issuer.partition("://")[0]
+        named = next((host for host in app.hosts if host != ANY_HOST), None)
+        return f"{scheme}://{named}" if named else f"http://{app.upstream}"
+
+    def _guarded(
+        self, app: AppSection, source: SourceSection, rules: RuleSet, questions: Mapping[str, Question]
+    ) -> GuardedApp:
+        return GuardedApp(
+            name=app.name,
+            prefix=app.path,
+            rules=rules,
+            source=SourceRules(
+                name=source.name,
+                comparison=Comparison(source.compare),
+                follows=app.legacy_changes == "follow",
+            ),
+            questions=questions,
+            is_own_source=source.adapter == FORM,
+            denied=DenialStyle(app.denied),
+            allowed_origins=frozenset(app.allowed_origins),
+        )
