@@ -17,6 +17,7 @@ from gateway.telemetry.redaction import MASK, Redactor
 from gateway.telemetry.sink import LineSink
 
 MARK = "Zażółć-gęślą-15€"
+CONNECTED = f"connected with {MARK}"
 
 
 class Log:
@@ -84,7 +85,7 @@ def test_a_request_id_is_bound_by_whoever_has_it(log: Log) -> None:
 def test_nothing_passes_the_redaction(log: Log) -> None:
     """Masked by name, by type and by text: in fields, in bound values, in the event itself."""
     logger = log.configured("info").bind(password="hunter2", at_work=Secret("hunter2"))
-    logger.info("connected with " + MARK, url=f"postgresql://u:{MARK}@h", headers={"cookie": "hunter2"})
+    logger.info(CONNECTED, url=f"postgresql://u:{MARK}@h", headers={"cookie": "hunter2"})
     assert "hunter2" not in log.text()
     [line] = log.lines()
     assert line["event"] == f"connected with {MASK}"
