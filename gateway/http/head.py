@@ -185,7 +185,7 @@ def _read_request_line(line: bytes) -> tuple[bytes, bytes, bool]:
     if len(parts) != 3:
         raise _bad_request("The request line is malformed.")
     method, target, version = parts
-    if not _is_version(version) or version.startswith(b"HTTP/2"):
+    if not _is_version(version) or version.startswith((b"HTTP/0", b"HTTP/2")):
         raise _bad_request("The request line does not end in HTTP/1.1 or HTTP/1.0.")
     if version not in (b"HTTP/1.1", b"HTTP/1.0"):
         raise RequestRefused(505, "This version of HTTP is not supported.")
