@@ -94,7 +94,7 @@ def _leads_to(pattern: str, answer: Answer, path: str) -> bool:
     if len(locations) != 1:
         return False
     try:
-        found = urlsplit(urljoin(path, locations[0].decode("latin-1").strip())).path
+        found = urlsplit(urljoin(f"http://app{path}", locations[0].decode("latin-1").strip())).path
     except ValueError:
         return False
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), found or "/", re.DOTALL) is not None
