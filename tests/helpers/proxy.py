@@ -6,11 +6,14 @@ Client sends, app gets, app replies, client gets.
 import asyncio
 import functools
 import itertools
+import socket
+import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from typing import TypeVar
 
 import uvloop
 
@@ -26,6 +29,8 @@ from gateway.proxy.tasks import Tasks
 from gateway.proxy.upstream import Address, Upstream
 
 PATIENCE = 5.0  # seconds after which a dialogue has gone wrong
+HOST = b"Host: shop.test\r\n"
+T = TypeVar("T")
 
 
 def on_uvloop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
@@ -39,6 +44,11 @@ def on_uvloop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
         uvloop.run(main())
 
     return run
+
+
+def beside(work: Coroutine[object, object, T]) -> asyncio.Task[T]:
+    """Let one side of a dialogue go on while the test speaks for the other; the test awaits it."""
+    return asyncio.get_running_loop().create_task(work)
 
 
 def counting_entropy() -> Callable[[int], bytes]:
@@ -134,6 +144,8 @@ class Side:
 
     def resets(self) -> None:
         """Close by a reset."""
+        connected = self.writer.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
 
@@ -163,7 +175,7 @@ class App:
 
     async def close(self) -> None:
         for side in self._sides:
-            side.resets()
+            side.writer.transport.abort()
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
@@ -228,7 +240,7 @@ class World:
         if self._server is not None:
             self._server.close()
         for side in self._sides:
-            side.resets()
+            side.writer.transport.abort()
         await self.connections.drain(0.2)
         await self.tasks.close(0.2)
         await self.upstream.close()
