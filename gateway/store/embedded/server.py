@@ -190,7 +190,7 @@ class EmbeddedPostgres:
         half.rename(self._data)
 
     def _launch(self, programs: Path, runner: Runner) -> None:
-        self._socket_folder = socket_folder = self._make_socket_folder(runner)
+        socket_folder = self._make_socket_folder(runner)
         settings = {**self._settings, "unix_socket_directories": str(socket_folder)}
         log_file = self._open_log()
         try:
@@ -225,8 +225,10 @@ class EmbeddedPostgres:
             except OSError:
                 last = None
         folder = last or Path(tempfile.mkdtemp(prefix="sluicegate-", dir=_short_temporary_folder(runner)))
+        self._socket_folder = folder
         runner.own(folder)
-        _write_private(note, str(folder))
+        if last is None:
+            _write_private(note, str(folder))
         return folder
 
     def _open_log(self) -> int:

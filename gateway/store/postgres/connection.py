@@ -115,15 +115,17 @@ class Database:
     @classmethod
     @asynccontextmanager
     async def open(cls, address: Address, *, pool_size: int) -> AsyncIterator[Self]:
-        """Open the first connection; raises StoreUnavailable when that fails."""
+        """Make the pool; it connects when it is used, and again when a connection was lost.
+
+        So it stays empty while the server is away, instead of trying, and logging, by itself.
+        """
         pool = asyncpg.create_pool(
-            address.url.reveal(), min_size=1, max_size=pool_size, timeout=CONNECT_TIMEOUT,
+            address.url.reveal(), min_size=0, max_size=pool_size, timeout=CONNECT_TIMEOUT,
             command_timeout=COMMAND_TIMEOUT, server_settings=SERVER_SETTINGS, reset=_keep,
             # a demoted server is noticed at connecting, and of several hosts the right one is taken
             target_session_attrs=SessionAttribute.read_write)
         try:
-            with translated(address.name):
-                await pool
+            await pool
             yield cls(address, pool)
         finally:
             await _close(pool)

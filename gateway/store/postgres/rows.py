@@ -50,4 +50,5 @@ def is_storable(text: str) -> bool:
 
 def sought(texts: Iterable[str]) -> str:
     """Return the text that a search looks through or for: one line per name, compared without case."""
-    return "\n".join(unicodedata.normalize("NFKC", storable(text)).casefold() for text in texts)
+    folded = (unicodedata.normalize("NFKC", storable(text)).casefold() for text in texts)
+    return "\n".join(" ".join(text.splitlines()) for text in folded)

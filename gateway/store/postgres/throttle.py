@@ -6,23 +6,26 @@ from gateway.store.base import ThrottlePolicy
 from gateway.store.postgres.connection import Database
 
 # One statement: the row's lock makes parallel attempts take turns, and each one's WHERE is judged on what the
-# one before has left. No row comes back while the key is blocked.
+# one before has left. No row comes back while the key is blocked. The clock is read after the turn has come:
+# now() stood still while it was waited for, and would make the one before look like the future.
 RESERVE = """
     INSERT INTO throttle AS t (key, failures, blocked_until, forget_at)
-    VALUES ($1, 1, now() + throttle_pause(1, $2, $3), now() + greatest(throttle_pause(1, $2, $3), $4))
+    SELECT $1, 1, clock + throttle_pause(1, $2, $3), clock + greatest(throttle_pause(1, $2, $3), $4)
+    FROM clock_timestamp() AS clock
     ON CONFLICT (key) DO UPDATE SET (failures, blocked_until, forget_at) = (
-        SELECT n, now() + throttle_pause(n, $2, $3), now() + greatest(throttle_pause(n, $2, $3), $4)
-        FROM (SELECT CASE WHEN t.forget_at <= now() THEN 1 ELSE t.failures + 1 END AS n) AS counted)
-    WHERE t.blocked_until <= now()
+        SELECT n, clock + throttle_pause(n, $2, $3), clock + greatest(throttle_pause(n, $2, $3), $4)
+        FROM clock_timestamp() AS clock,
+            LATERAL (SELECT CASE WHEN t.forget_at <= clock THEN 1 ELSE t.failures + 1 END AS n) AS counted)
+    WHERE t.blocked_until <= clock_timestamp()
     RETURNING failures"""
 
-WAIT = "SELECT extract(epoch FROM blocked_until - now())::float8 AS seconds FROM throttle WHERE key = $1"
+WAIT = "SELECT extract(epoch FROM blocked_until - clock_timestamp())::float8 FROM throttle WHERE key = $1"
 
 # The pause shrinks to that of one failure fewer, counted from now: never longer than it was, and never
 # shorter than what the others' failures have earned.
 REFUND = """
     UPDATE throttle SET failures = failures - 1,
-        blocked_until = least(blocked_until, now() + throttle_pause(failures - 1, $2, $3))
+        blocked_until = least(blocked_until, clock_timestamp() + throttle_pause(failures - 1, $2, $3))
     WHERE key = $1 AND failures > 0"""
 
 # Whoever guesses identifiers adds a row with each: each new one takes two forgotten ones away.

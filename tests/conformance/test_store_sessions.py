@@ -1,0 +1,154 @@
+"""What every `gateway.store.base.Sessions` does: the one on PostgreSQL and the one of the unit tests."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from gateway.model import AccountState, Secret
+from gateway.store.base import Sessions
+from gateway.store.postgres import PostgresStore
+from tests.helpers.memory_store import Clock, MemorySessions
+from tests.helpers.postgres import fetch
+from tests.helpers.rows import adoption, handle
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Is a set of sessions with what surrounds it: accounts, blocks and time."""
+
+    sessions: Sessions
+    account: Callable[[], Awaitable[UUID]]
+    block: Callable[[UUID], Awaitable[None]]
+    wait: Callable[[timedelta], Awaitable[None]]
+
+
+@pytest.fixture
+def on_postgres(store: PostgresStore, database: Secret) -> World:
+    async def account() -> UUID:
+        wanted = adoption(str(uuid4()))
+        assert await store.accounts.adopt(wanted)
+        return wanted.account_id
+
+    async def block(account_id: UUID) -> None:
+        await store.management.set_state(account_id, AccountState.BLOCKED, actor="cli")
+
+    async def wait(span: timedelta) -> None:
+        await fetch(database, "UPDATE sessions SET expires_at = expires_at - $1::interval", span)
+
+    return World(sessions=store.sessions, account=account, block=block, wait=wait)
+
+
+@pytest.fixture
+def in_memory() -> World:
+    clock = Clock()
+    sessions = MemorySessions(clock)
+
+    async def account() -> UUID:
+        return uuid4()
+
+    async def block(account_id: UUID) -> None:
+        sessions.inactive.add(account_id)
+
+    async def wait(span: timedelta) -> None:
+        clock.advance(span.total_seconds())
+
+    return World(sessions=sessions, account=account, block=block, wait=wait)
+
+
+@pytest.fixture(params=["on_postgres", "in_memory"])
+def world(request: pytest.FixtureRequest) -> World:
+    found: World = request.getfixturevalue(request.param)
+    return found
+
+
+async def test_an_open_session_is_live_behind_its_handle(world: World) -> None:
+    """What was opened is what a later request finds."""
+    alice = await world.account()
+    opened = await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    assert opened is not None
+    assert (opened.account_id, opened.app) == (alice, "shop")
+    assert opened.expires_at.tzinfo is not None
+    assert await world.sessions.live("shop", handle("a")) == opened
+
+
+async def test_a_handle_opens_nothing_elsewhere(world: World) -> None:
+    """Neither an unknown handle nor another app's is a session."""
+    alice = await world.account()
+    await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    assert await world.sessions.live("shop", handle("b")) is None
+    assert await world.sessions.live("wiki", handle("a")) is None
+
+
+async def test_two_sessions_of_one_account_are_two(world: World) -> None:
+    """Ending one browser's session leaves the other's."""
+    alice = await world.account()
+    first = await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    second = await world.sessions.open(account_id=alice, app="shop", handle=handle("b"), lifetime=HOUR)
+    assert first is not None
+    assert second is not None
+    assert first.id != second.id
+    await world.sessions.end(first.id, reason="logout")
+    assert await world.sessions.live("shop", handle("a")) is None
+    assert await world.sessions.live("shop", handle("b")) == second
+
+
+async def test_a_session_is_over_when_its_lifetime_is(world: World) -> None:
+    """It lives just short of its lifetime and not at the end of it."""
+    alice = await world.account()
+    await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    await world.wait(HOUR - timedelta(seconds=30))
+    assert await world.sessions.live("shop", handle("a")) is not None
+    await world.wait(timedelta(seconds=30))
+    assert await world.sessions.live("shop", handle("a")) is None
+
+
+async def test_a_blocked_account_opens_no_session_and_keeps_none(world: World) -> None:
+    """The block is re-checked where the session is written, and at each look."""
+    alice = await world.account()
+    await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    await world.block(alice)
+    assert await world.sessions.live("shop", handle("a")) is None
+    assert await world.sessions.open(account_id=alice, app="shop", handle=handle("b"), lifetime=HOUR) is None
+    assert await world.sessions.live("shop", handle("b")) is None
+
+
+async def test_ending_twice_or_what_never_was_is_no_error(world: World) -> None:
+    """Two logouts at once are one."""
+    alice = await world.account()
+    opened = await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    assert opened is not None
+    await world.sessions.end(opened.id, reason="logout")
+    await world.sessions.end(opened.id, reason="logout")
+    await world.sessions.end(uuid4(), reason="logout")
+    assert await world.sessions.live("shop", handle("a")) is None
+
+
+async def test_an_unknown_account_opens_no_session(store: PostgresStore) -> None:
+    """There is no session without an account."""
+    assert await store.sessions.open(account_id=uuid4(), app="shop", handle=handle("a"), lifetime=HOUR) is None
+
+
+async def test_an_end_is_audited_once_with_its_reason(on_postgres: World, database: Secret) -> None:
+    """The reason of the first end is the one that stands."""
+    alice = await on_postgres.account()
+    opened = await on_postgres.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    assert opened is not None
+    for reason in ("logout", "again"):
+        await on_postgres.sessions.end(opened.id, reason=reason)
+    entries = await fetch(database, "SELECT account_id, detail->>'reason' FROM audit WHERE event = 'session ended'")
+    assert [tuple(entry) for entry in entries] == [(alice, "logout")]
+
+
+async def test_expired_sessions_go_when_their_owner_comes_back(on_postgres: World, database: Secret) -> None:
+    """The table keeps one account's live sessions, not its history."""
+    alice = await on_postgres.account()
+    for number in range(3):
+        await on_postgres.sessions.open(account_id=alice, app="shop", handle=handle(f"old {number}"), lifetime=HOUR)
+    await on_postgres.wait(HOUR * 2)
+    await on_postgres.sessions.open(account_id=alice, app="shop", handle=handle("new"), lifetime=HOUR)
+    assert [row["handle"] for row in await fetch(database, "SELECT handle FROM sessions")] == [handle("new")]
