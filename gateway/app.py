@@ -4,20 +4,17 @@ Owns start and stop. With `gateway.plan`, `gateway.apps` and `gateway.stores` th
 store and which adapters there are.
 """
 
-import base64
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from uuid import uuid4
 
 from aiohttp import web
-from prometheus_client.registry import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
 from gateway.accounts.adopt import Adopt
@@ -32,34 +29,38 @@ from gateway.accounts.throttle import Throttle
 from gateway.admin.routes import build_admin
 from gateway.apps import Apps, Assembler
 from gateway.errors import ConfigurationError
-from gateway.hashing.argon2 import Argon2id
-from gateway.hashing.swapper import Swapper
-from gateway.http.head import HeadLimits
-from gateway.model import Secret
 from gateway.ops import Operations
+from gateway.parts import (
+    data_plane_limits,
+    encryption_key,
+    hash_pool,
+    password_hasher,
+    private_token,
+    secrets_in,
+    session_keeper,
+)
 from gateway.plan import plan
 from gateway.proxy.connections import Connections
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.guard import Guard
 from gateway.proxy.ids import RequestIds
-from gateway.proxy.limits import Limits
 from gateway.proxy.peers import Peers
 from gateway.proxy.signin import SignIn
 from gateway.proxy.sites import Sites
 from gateway.proxy.surroundings import Surroundings
 from gateway.proxy.tasks import Tasks
 from gateway.proxy.wellknown import JWKS_PATH, jwks_handler
-from gateway.settings import HashingSection, LimitsSection, Settings, TokensSection
-from gateway.state import ENCRYPTION_KEY, PRIVATE_TOKEN, StateFolder
+from gateway.settings import Settings
+from gateway.state import StateFolder
 from gateway.store.postgres import PostgresStore
 from gateway.stores import running_store
 from gateway.telemetry.accesslog import AccessLog
-from gateway.telemetry.metrics import KeyRow, Metrics, Pulled
+from gateway.telemetry.metrics import KeyRow, Metrics, Pulled, open_registry
 from gateway.telemetry.pulled import count_accounts
 from gateway.telemetry.redaction import Redactor
 from gateway.telemetry.traffic import Traffic
-from gateway.tokens.envelope import KEY_BYTES, KeyEncryptionKey
-from gateway.tokens.sessions import Lifetimes
+
+GRACE_SECONDS = 3.0  # an adoption or a change that has begun takes one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +74,14 @@ class Logs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """A gateway that is ready to listen: the public protocol factory and the private application."""
+    """A gateway that is ready to listen: the public protocol factory and the private application.
+
+    `loops` owns what runs as long as the process does.
+    """
 
     connections: Connections
     private: web.Application
-    tasks: Tasks
+    loops: Tasks
 
 
 @asynccontextmanager
@@ -86,65 +90,78 @@ async def build(settings: Settings, logs: Logs) -> AsyncIterator[Gateway]:
 
     Raises `ConfigurationError` or `StoreUnavailable` with one sentence when a part cannot be opened.
     """
+    logs.redactor.know(*secrets_in(settings))
     plans = plan(settings)
+    folder = StateFolder(settings.store.state, logs.operator.info)
+    metrics = Metrics(registry := open_registry(), apps=[app.name for app in settings.apps],
+                      sources=list(settings.sources), version=version("sluicegate"))
+    loops, tasks = (Tasks(partial(_task_failed, logs.operator)) for _ in range(2))
     async with AsyncExitStack() as stack:
-        tasks = Tasks(partial(_task_failed, logs.operator))
-        stack.push_async_callback(tasks.close, 0)
-        store = await stack.enter_async_context(running_store(settings.store, tasks))
-        metrics = Metrics(
-            registry := CollectorRegistry(),
-            apps=[app.name for app in settings.apps],
-            sources=list(settings.sources),
-            version=version("sluicegate"),
-        )
-        keyring = Keyring(store.keys, _encryption_key(settings, logs), time.time, secrets.token_bytes)
+        store = await stack.enter_async_context(running_store(settings.store, loops))
+        keyring = Keyring(store.keys, encryption_key(settings, folder), time.time, secrets.token_bytes)
         await keyring.load()
-        pool = await stack.enter_async_context(_hash_pool(settings.hashing, metrics))
-        hasher = _hasher(settings.hashing, pool, keyring)
-        limits = _limits(settings.limits)
-        assembler = Assembler(settings, hasher=hasher, metrics=metrics, limits=limits, tasks=tasks, stack=stack)
-        apps = await assembler.run(plans)
         phases = PhaseBook(store.phases, {name: source.phase for name, source in settings.sources.items()})
         await phases.load()
-        sessions = SessionKeeper(store.sessions, keyring, time.time, secrets.token_bytes,
-                                 settings.tokens.issuer, _lifetimes(settings.tokens))
-        sign_in = SignIn(
-            login=Login(store.accounts, store.passwords, store.changes, hasher, phases,
-                        Adopt(store.accounts, hasher, uuid4)),
-            accounts=store.accounts,
-            passwords=store.passwords,
-            sessions=sessions,
-            throttle=Throttle(store.throttle, keyring, secrets.token_bytes),
-            events=metrics,
-            tasks=tasks,
-            log=logs.operator,
-        )
-        exchange = Exchange(sign_in=sign_in, change=Change(store.changes, hasher), sessions=sessions,
-                            management=store.management, events=metrics, log=logs.operator)
+        stack.push_async_callback(loops.close, 0)
+        pool = await stack.enter_async_context(hash_pool(settings.hashing, metrics))
+        hasher = password_hasher(settings.hashing, pool, keyring)
+        limits = data_plane_limits(settings.limits)
+        apps = await Assembler(settings, hasher=hasher, metrics=metrics, limits=limits, tasks=loops,
+                               stack=stack).run(plans)
+        stack.push_async_callback(tasks.close, GRACE_SECONDS)  # what has begun runs to its end
+        sessions = session_keeper(settings.tokens, store.sessions, keyring)
+        exchange = _exchange(store, keyring, sessions, hasher, phases, metrics, tasks, logs)
         guard = Guard(apps.guarded, exchange, sessions, own_paths={JWKS_PATH: jwks_handler(keyring)},
                       body_limit=limits.login_body)
-        connections = Connections(Surroundings(
-            sites=Sites(apps.sites),
-            interceptor=guard,
-            traffic=Traffic(metrics, logs.access),
-            limits=limits,
-            peers=Peers(trusted=settings.listen.trusted_proxies, scheme=b"http"),
-            tasks=tasks,
-            request_ids=RequestIds(os.urandom),
-            clock=time.monotonic,
-            on_crash=partial(_request_crashed, logs.operator),
-        ))
-
-        async def on_notice(topic: str, value: str) -> None:
-            await sessions.on_notice(topic, value)
-            await phases.on_notice(topic, value)
-
-        tasks.start(store.notices.listen(on_notice))
+        loops.start(store.notices.listen(partial(_on_notice, sessions, phases, logs.operator)))
         operations = Operations(registry, pull=partial(_pull, metrics, store, keyring, pool, apps, logs),
                                 probes={"store": store.ping})
-        private = build_admin(host=settings.private.listen.host, token=_private_token(settings, logs),
-                              operations=operations, users=store.management, phases=store.phases)
-        yield Gateway(connections=connections, private=private, tasks=tasks)
+        token = private_token(settings, folder)
+        logs.redactor.know(token)
+        yield Gateway(
+            connections=Connections(Surroundings(
+                sites=Sites(apps.sites),
+                interceptor=guard,
+                traffic=Traffic(metrics, logs.access),
+                limits=limits,
+                peers=Peers(trusted=settings.listen.trusted_proxies, scheme=b"http"),
+                tasks=tasks,
+                request_ids=RequestIds(os.urandom),
+                clock=time.monotonic,
+                on_crash=partial(_request_crashed, logs.operator),
+            )),
+            private=build_admin(host=settings.private.listen.host, token=token, operations=operations,
+                                users=store.management, phases=store.phases),
+            loops=loops,
+        )
+
+
+def _exchange(store: PostgresStore, keyring: Keyring, sessions: SessionKeeper,
+              hasher: PasswordHasher, phases: PhaseBook, metrics: Metrics, tasks: Tasks, logs: Logs) -> Exchange:
+    """Wire the intercepted exchanges."""
+    adopt = Adopt(store.accounts, hasher, uuid4)
+    sign_in = SignIn(
+        login=Login(store.accounts, store.passwords, store.changes, hasher, phases, adopt),
+        accounts=store.accounts,
+        passwords=store.passwords,
+        sessions=sessions,
+        throttle=Throttle(store.throttle, keyring, secrets.token_bytes),
+        events=metrics,
+        tasks=tasks,
+        log=logs.operator,
+    )
+    return Exchange(sign_in=sign_in, change=Change(store.changes, hasher), sessions=sessions,
+                    management=store.management, events=metrics, log=logs.operator)
+
+
+async def _on_notice(sessions: SessionKeeper, phases: PhaseBook, log: FilteringBoundLogger, topic: str,
+                     value: str) -> None:
+    """Take in a change made elsewhere; keys that this version cannot read leave the former ones in use."""
+    try:
+        await sessions.on_notice(topic, value)
+    except ConfigurationError as error:
+        log.error("the store's new keys cannot be used", reason=str(error))
+    await phases.on_notice(topic, value)
 
 
 async def _pull(metrics: Metrics, store: PostgresStore, keyring: Keyring, pool: HashPool, apps: Apps,
@@ -160,57 +177,6 @@ async def _pull(metrics: Metrics, store: PostgresStore, keyring: Keyring, pool: 
                      age=now - key.created_at.timestamp()) for key in keyring.stored],
         access_log_dropped=logs.access.dropped,
     ))
-
-
-def _encryption_key(settings: Settings, logs: Logs) -> KeyEncryptionKey:
-    secret = settings.keys.encryption_key or _made(settings, logs, ENCRYPTION_KEY, _new_encryption_key)
-    try:
-        return KeyEncryptionKey.parse(secret)
-    except ValueError as error:
-        raise ConfigurationError(f"keys.encryption_key: {error}") from None
-
-
-def _private_token(settings: Settings, logs: Logs) -> Secret:
-    token = settings.private.token or _made(settings, logs, PRIVATE_TOKEN, secrets.token_urlsafe)
-    logs.redactor.know(token)
-    return token
-
-
-def _made(settings: Settings, logs: Logs, name: str, make: Callable[[], str]) -> Secret:
-    """Return a secret of the state folder, made at the first start."""
-    return StateFolder(settings.store.state, logs.operator.info).secret(name, make)
-
-
-def _new_encryption_key() -> str:
-    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-
-
-def _hash_pool(section: HashingSection, metrics: Metrics) -> HashPool:
-    return HashPool(threads=section.threads, queue=section.queue, clock=time.monotonic, on_job=metrics.hashed)
-
-
-def _hasher(section: HashingSection, pool: HashPool, keyring: Keyring) -> PasswordHasher:
-    argon2 = Argon2id(memory_kib=section.memory_kib, passes=section.passes, lanes=section.lanes)
-    return PasswordHasher(pool=pool, argon2=argon2, swapper=Swapper(), server_key=keyring.server_key,
-                          random=secrets.token_bytes)
-
-
-def _limits(section: LimitsSection) -> Limits:
-    return Limits(
-        head=HeadLimits(head_bytes=section.head_bytes, fields=section.fields,
-                        request_line=section.request_line_bytes),
-        login_body=section.login_body_bytes,
-        head_seconds=section.head_seconds,
-        body_seconds=section.login_body_seconds,
-        keep_alive_seconds=section.keep_alive_seconds,
-        connect_seconds=section.upstream_connect_seconds,
-        answer_head_seconds=section.answer_head_seconds,
-    )
-
-
-def _lifetimes(section: TokensSection) -> Lifetimes:
-    return Lifetimes(access=timedelta(minutes=section.access_minutes),
-                     session=timedelta(hours=section.session_hours))
 
 
 def _task_failed(log: FilteringBoundLogger, error: BaseException) -> None:

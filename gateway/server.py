@@ -17,15 +17,14 @@ from pathlib import Path
 import uvloop
 from aiohttp import web
 
-from gateway.app import Gateway, Logs, build
-from gateway.errors import ConfigurationError
+from gateway.app import GRACE_SECONDS, Gateway, Logs, build
+from gateway.errors import ConfigurationError, SluicegateError
 from gateway.settings import Address, LogSection, Settings
 from gateway.telemetry.accesslog import AccessLog
 from gateway.telemetry.logs import configure, loop_trouble
 from gateway.telemetry.redaction import Redactor
 from gateway.telemetry.sink import LineSink
 
-GRACE_SECONDS = 3.0  # a login takes one; an orchestrator kills after ten
 FLUSH_SECONDS = 1.0
 YOUNG_OBJECTS = 50_000  # collections cost time on the data plane, which makes no cycles
 
@@ -34,7 +33,13 @@ def serve(settings: Settings) -> None:
     """Run the gateway until SIGTERM or SIGINT."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold passwords
     with _logs(settings.log) as logs:
-        uvloop.run(_serve(settings, logs))
+        try:
+            uvloop.run(_serve(settings, logs))
+        except SluicegateError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the process's outer shell: a foreign text may hold a secret
+            logs.operator.error("the gateway ended", exc_info=error)
+            sys.exit(1)
 
 
 async def _serve(settings: Settings, logs: Logs) -> None:
@@ -48,7 +53,7 @@ async def _serve(settings: Settings, logs: Logs) -> None:
         gc.freeze()
         gc.set_threshold(YOUNG_OBJECTS, 20, 20)
         logs.operator.info("listening", public=str(settings.listen.public), private=str(settings.private.listen))
-        flusher = gateway.tasks.start(_flush(logs.access))
+        flusher = gateway.loops.start(_flush(logs.access))
         await stop.wait()
         logs.operator.info("stopping")
         flusher.cancel()

@@ -23,7 +23,8 @@ def jwks_handler(keyring: Keyring) -> Callable[[WholeRequest], Awaitable[Reply]]
         keyset = keyring.keyset
         status, fields, body = jwks_answer(keyset.jwks(), keyset.etag, known or None)
         close = not head.is_persistent
-        lines = [b"HTTP/1.1 %d %b" % (status, PHRASES[status]), b"Content-Length: %d" % len(body)]
+        lines = [b"HTTP/1.1 %d %b" % (status, PHRASES[status])]
+        lines += [b"Content-Length: %d" % len(body)] if body else []  # never with 304 (RFC 9110 8.6)
         lines += [f"{name}: {value}".encode() for name, value in fields.items()]
         lines += [b"Access-Control-Allow-Origin: *", *([b"Connection: close"] if close else [])]
         wire = b"\r\n".join(lines) + b"\r\n\r\n" + (body if head.method == b"GET" else b"")
