@@ -15,7 +15,7 @@ from gateway.errors import RequestRefused
 MAX_FIELDS = 1000  # as PHP's max_input_vars and Django's DATA_UPLOAD_MAX_NUMBER_FIELDS
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_MEDIA_TYPE = re.compile(rb"[ \t]*(" + _TOKEN + rb"/" + _TOKEN + rb")[ \t]*(.*?)[ \t]*", re.DOTALL)
+_MEDIA_TYPE = re.compile(rb"(" + _TOKEN + rb"/" + _TOKEN + rb")[ \t]*(.*)", re.DOTALL)
 _PARAMETER = re.compile(rb";[ \t]*(" + _TOKEN + rb")=(?:(" + _TOKEN + rb')|"([^"\\\x00-\x1f\x7f]*)")[ \t]*')
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,\-./:=?]{1,70}")  # RFC 2046 5.1.1, without the space
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -26,7 +26,9 @@ _DISPOSITION = re.compile(rb'(?i:form-data)((?:;[ \t]*(?:name|filename)="(?:[^"\
 _DISPOSITION_PARAMETER = re.compile(rb';[ \t]*(name|filename)="((?:[^"\\]|\\["\\])*)"')
 _NAME_ESCAPE = re.compile(rb'\\(["\\])|%(22|0[AaDd])')  # of old browsers; of HTML's multipart encoding
 _PLAIN_TRANSFER_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary"})
-_BLANK = re.compile(r"\A[\s\0]+|\s+\Z")
+# What some language's trim() removes: Java's everything up to the space, others Unicode's blanks.
+_BLANKS = "".join(map(chr, range(0x21))) + "\x7f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" \
+    + "".join(map(chr, range(0x2000, 0x200C)))
 
 
 class FormKind(StrEnum):
@@ -124,7 +126,7 @@ def loose_name(name: str) -> str:
     PHP trims it, ends it at NUL, makes an array of `name[…]`, and reads `.` and space as `_`; ASP.NET
     ignores case.
     """
-    bare = _BLANK.sub("", _BLANK.sub("", name).partition("\0")[0].partition("[")[0])
+    bare = name.lstrip(_BLANKS).partition("\0")[0].partition("[")[0].strip(_BLANKS)
     return bare.replace(".", "_").replace(" ", "_").casefold()
 
 
@@ -143,7 +145,7 @@ def _loose_keys(name: str) -> list[str]:
 
 
 def _dotted_keys(name: str) -> list[str]:
-    return list(filter(None, re.split(r"[\[\].]+", _BLANK.sub("", name).casefold())))
+    return list(filter(None, re.split(r"[\[\].]+", name.strip(_BLANKS).casefold())))
 
 
 def _malformed(what: str) -> RequestRefused:
@@ -165,7 +167,7 @@ def _demand_utf8(charset: bytes) -> None:
 
 def _media_type(content_type: bytes) -> tuple[bytes, dict[bytes, bytes]]:
     """Split a Content-Type; knows `boundary` and `charset` alone, each once, and demands UTF-8."""
-    found = _MEDIA_TYPE.fullmatch(content_type)
+    found = _MEDIA_TYPE.fullmatch(content_type.strip(b" \t"))
     if found is None:
         raise RequestRefused(415, "A form was expected.")
     parameters: dict[bytes, bytes] = {}

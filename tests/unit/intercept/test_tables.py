@@ -15,7 +15,7 @@ def test_a_rule_is_read_from_what_toml_has() -> None:
     assert table.forms == ("urlencoded", "multipart")
 
 
-def test_tuples_and_proxies_of_settings_are_read_alike() -> None:
+def test_arrays_that_settings_made_tuples_are_read_alike() -> None:
     """Whoever froze the file first gets the same table."""
     table = RuleTable.model_validate({**RULE, "methods": ("POST",), "right": {"status": (302, 303)}})
     assert table.methods == ("POST",)

@@ -1,5 +1,6 @@
 import gzip
 import zlib
+from collections.abc import Callable
 
 import pytest
 
@@ -88,8 +89,8 @@ class TestConditions:
 
     def test_one_of_several_cookies_is_enough(self) -> None:
         """The same name may be deleted on one path and set on another."""
-        answer = answered(302, ("Set-Cookie", "sid=; Path=/old"), ("set-cookie", "x=1"), ("Set-Cookie", "sid=1; Path=/"))
-        assert holds(Conditions(set_cookie="sid"), answer)
+        cookies = [("Set-Cookie", "sid=; Path=/old"), ("set-cookie", "x=1"), ("Set-Cookie", "sid=1; Path=/")]
+        assert holds(Conditions(set_cookie="sid"), answered(302, *cookies))
 
     def test_a_body_has_and_lacks(self) -> None:
         """Both conditions read the same text."""
@@ -100,7 +101,7 @@ class TestConditions:
         assert not holds(Conditions(body_has="again", body_lacks="żół"), answer)
 
     @pytest.mark.parametrize(("coding", "encode"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
-    def test_a_compressed_body_is_read(self, coding: str, encode: type[bytes]) -> None:
+    def test_a_compressed_body_is_read(self, coding: str, encode: Callable[[bytes], bytes]) -> None:
         """The bytes of the answer stay compressed, its text is judged."""
         answer = Answer(status=200, reason=b"", fields=[(b"Content-Encoding", coding.encode())], body=encode(b"again"))
         assert holds(Conditions(body_has="again"), answer)
