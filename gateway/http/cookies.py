@@ -4,9 +4,10 @@ Owns names and attributes of cookies. It must not know what their values mean.
 """
 
 import re
+from calendar import timegm
 from collections.abc import Iterable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from email.utils import parsedate
 
 PREFIX = "sluicegate-"
 SECURE_PREFIX = "__Host-"  # no Domain, Path=/, Secure: browsers enforce it (RFC 6265bis 4.1.3)
@@ -101,15 +102,17 @@ def _is_expired(attributes: dict[str, str], now: float) -> bool:
     age = attributes.get("max-age", "")
     if re.fullmatch(r"-?[0-9]+", age):
         return int(age[:20]) <= 0
+    expires = parsedate(attributes.get("expires", ""))
     try:
-        return parsedate_to_datetime(attributes["expires"]).timestamp() <= now
-    except (KeyError, ValueError, OverflowError):
+        return expires is not None and timegm(expires) <= now  # in GMT, whatever zone is written (5.1.1)
+    except ValueError:
         return False
 
 
 def _default_path(path: str) -> str:
     """Return the scope of a cookie without Path (RFC 6265 5.1.4)."""
-    return path[:path.rfind("/")] or "/" if path.startswith("/") else "/"
+    folder = path.partition("?")[0].rpartition("/")[0]
+    return folder if folder.startswith("/") else "/"
 
 
 def _covers(scope: str, path: str) -> bool:
