@@ -1,5 +1,6 @@
 """What an operator says about a user table: where it is, and which query reads it."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
@@ -16,9 +17,7 @@ LOGIN = "login"
 
 SQLITE = "sqlite:"
 PASSWORD_HASH = "password_hash"  # noqa: S105  # the name of a column
-
-Column = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
-
+COLUMN = re.compile(r"[a-z_][a-z0-9_]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
@@ -39,27 +38,43 @@ def _absolute(url: Secret, info: ValidationInfo) -> Secret:
     return Secret(f"{SQLITE}//{(surroundings(info).folder / place).absolute()}")
 
 
+def _known(preset: str) -> str:
+    try:
+        sql = load_preset(preset).sql
+    except UnknownPresetError:
+        mistake(f"names no preset; there are: {', '.join(preset_names())}")
+    if sql is None:
+        mistake("names a preset that knows no user table; write login with a query of your own")
+    return preset
+
+
+def _with_one_parameter(query: str) -> str:
+    if parameters.names(query) != {LOGIN}:
+        mistake("must be a query with the one parameter :login")
+    return query
+
+
+def _column(name: str) -> str:
+    if not COLUMN.fullmatch(name) or name == PASSWORD_HASH:
+        mistake("must be a column of the query in lower case, and not the one of the password hash")
+    return name
+
+
 class SqlOptions(Section):
     """Is the part of a `[source.…]` table that the adapter `sql` reads."""
 
     url: Annotated[Secret, secret_url("postgresql", "postgres", "sqlite"), AfterValidator(_absolute)]
-    preset: str | None = None
-    login: str | None = None
-    identifiers: tuple[Column, ...] = ()
+    preset: Annotated[str, AfterValidator(_known)] | None = None
+    login: Annotated[str, AfterValidator(_with_one_parameter)] | None = None
+    identifiers: tuple[Annotated[str, AfterValidator(_column)], ...] = ()
     connections: Annotated[int, Field(ge=1, le=50)] = 4
 
     @model_validator(mode="after")
     def _has_one_query(self) -> Self:
         if (self.preset is None) == (self.login is None):
-            mistake("needs a query: either preset, or login with one of your own")
-        if self.login is not None and parameters.names(self.login) != {LOGIN}:
-            mistake("login must be a query with the one parameter :login")
+            mistake("needs one query: either preset, or login with one of your own")
         if self.login is not None and not self.identifiers:
-            mistake("identifiers must list the columns of the query that users may type at a login")
-        if PASSWORD_HASH in self.identifiers:
-            mistake("identifiers must not hold the column of the password hash")
-        if self.preset is not None:
-            _preset_query(self.preset)
+            mistake("needs identifiers: the columns of the login query that users may type at a login")
         return self
 
     @property
@@ -67,8 +82,9 @@ class SqlOptions(Section):
         """The operator's query, or the preset's."""
         if self.login is not None:
             return Query(text=self.login, identifiers=self.identifiers)
-        query = _preset_query(self.preset or "")
-        return Query(text=query.text, identifiers=self.identifiers or query.identifiers)
+        sql = load_preset(self.preset or "").sql
+        assert sql is not None, "checked when the options were read"
+        return Query(text=sql.login, identifiers=self.identifiers or sql.identifiers)
 
     @property
     def sqlite_file(self) -> Path | None:
@@ -76,12 +92,3 @@ class SqlOptions(Section):
         url = self.url.reveal()
         return Path(url.removeprefix(f"{SQLITE}//")) if url.startswith(SQLITE) else None
 
-
-def _preset_query(name: str) -> Query:
-    try:
-        sql = load_preset(name).sql
-    except UnknownPresetError:
-        mistake(f"preset must be one of {', '.join(preset_names())}")
-    if sql is None:
-        mistake("preset knows no user table; write login with a query of your own")
-    return Query(text=sql.login, identifiers=sql.identifiers)

@@ -47,7 +47,7 @@ class SqlSource:
 
     async def fetch(self, login: str) -> LegacyRow | Outcome:
         """Return the row of the user who may log in by this identifier, or why there is none."""
-        return await self._ask(login) if _is_text(login) else Outcome.NOT_FOUND
+        return await self._ask(login) if _is_name(login) else Outcome.NOT_FOUND
 
     async def _ask(self, login: str) -> LegacyRow | Outcome:
         if self._database is None or self._query is None:
@@ -60,9 +60,9 @@ class SqlSource:
         return legacy_row(answer, self._query.identifiers)
 
 
-def _is_text(login: str) -> bool:
-    """Say whether a database could hold this: NUL and lone surrogates are in no column of text."""
-    return "\0" not in login and not any("\ud800" <= character <= "\udfff" for character in login)
+def _is_name(login: str) -> bool:
+    """Say whether this can be anybody's: an empty column is no name, and no text holds NUL or a lone surrogate."""
+    return bool(login) and "\0" not in login and not any("\ud800" <= character <= "\udfff" for character in login)
 
 
 async def _open(options: SqlOptions, query: Query, timeout_seconds: float) -> Database:
@@ -78,4 +78,4 @@ async def _open(options: SqlOptions, query: Query, timeout_seconds: float) -> Da
         raise AdapterMisconfigured(
             "the driver for SQLite is not installed: pip install 'sluicegate[sqlite]'"
         ) from None
-    return SqliteDatabase(file, query, timeout_seconds)
+    return SqliteDatabase(file, query)

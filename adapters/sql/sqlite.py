@@ -19,6 +19,7 @@ from adapters.sql.rows import Answer
 from gateway.model import Outcome
 
 PRIMARY_CODE = 0xFF  # the rest of a result code is detail (sqlite.org/rescode.html)
+BUSY_PAUSE = 0.02  # seconds; SQLite's own waiting holds a thread that nothing can interrupt
 BREAKDOWNS = {
     sqlite3.SQLITE_CANTOPEN: Outcome.UNAVAILABLE,
     sqlite3.SQLITE_PERM: Outcome.UNAVAILABLE,
@@ -28,37 +29,46 @@ BREAKDOWNS = {
     sqlite3.SQLITE_READONLY: Outcome.UNAVAILABLE,  # a WAL database whose writer has closed it
     sqlite3.SQLITE_PROTOCOL: Outcome.UNAVAILABLE,
     sqlite3.SQLITE_SCHEMA: Outcome.UNAVAILABLE,
-    sqlite3.SQLITE_BUSY: Outcome.TIMEOUT,
-    sqlite3.SQLITE_LOCKED: Outcome.TIMEOUT,
     sqlite3.SQLITE_INTERRUPT: Outcome.TIMEOUT,
     sqlite3.SQLITE_CORRUPT: Outcome.PROTOCOL_ERROR,
     sqlite3.SQLITE_NOTADB: Outcome.PROTOCOL_ERROR,
 }
+BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 class SqliteDatabase:
     """Asks one file."""
 
-    def __init__(self, file: Path, query: Query, timeout_seconds: float) -> None:
+    def __init__(self, file: Path, query: Query) -> None:
         self._uri = f"file:{quote(str(file))}?mode=ro"
         self._query = query.text
-        self._timeout = timeout_seconds
 
     async def ask(self, login: str) -> Answer:
-        """Put the login query."""
+        """Put the login query; while a writer has locked the file, again and again until cancelled."""
         with _translated():
-            async with _connection(self._uri, self._timeout) as connection:
-                cursor = await connection.execute(self._query, {LOGIN: login})
-                rows = [tuple(row) for row in await cursor.fetchmany(2)]
-                return Answer(columns=[column[0] for column in cursor.description or ()], rows=rows)
+            async with _connection(self._uri) as connection:
+                while (answer := await self._read(connection, login)) is None:  # noqa: ASYNC110  # no one tells
+                    await asyncio.sleep(BUSY_PAUSE)
+                return answer
+
+    async def _read(self, connection: aiosqlite.Connection, login: str) -> Answer | None:
+        """Return the answer, or None while the file is locked."""
+        try:
+            cursor = await connection.execute(self._query, {LOGIN: login})
+            rows = [tuple(row) for row in await cursor.fetchmany(2)]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & PRIMARY_CODE in BUSY:
+                return None
+            raise
+        return Answer(columns=[column[0] for column in cursor.description or ()], rows=rows)
 
     async def close(self) -> None:
         """Do nothing: no connection outlives its question."""
 
 
 @asynccontextmanager
-async def _connection(uri: str, timeout_seconds: float) -> AsyncIterator[aiosqlite.Connection]:
-    connection = await aiosqlite.connect(uri, uri=True, timeout=timeout_seconds, isolation_level=None)
+async def _connection(uri: str) -> AsyncIterator[aiosqlite.Connection]:
+    connection = await aiosqlite.connect(uri, uri=True, timeout=0, isolation_level=None)
     connection.text_factory = _decoded
     try:
         yield connection

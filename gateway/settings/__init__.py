@@ -17,7 +17,6 @@ from gateway.settings.sections import (
     Settings,
     SourceSection,
     StoreSection,
-    ThrottleSection,
     TokensSection,
 )
 from gateway.settings.values import Address, Section, mistake
@@ -37,7 +36,6 @@ __all__ = [
     "SourceSection",
     "StoreSection",
     "Surroundings",
-    "ThrottleSection",
     "TokensSection",
     "every_setting",
     "load",

@@ -26,7 +26,6 @@ from gateway.settings.sections import (
     Settings,
     SourceSection,
     StoreSection,
-    ThrottleSection,
     TokensSection,
 )
 from gateway.settings.sentences import keys_of, mistakes, models_in, unknown_key
@@ -43,7 +42,6 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "keys": KeysSection,
     "tokens": TokensSection,
     "hashing": HashingSection,
-    "throttle": ThrottleSection,
     "limits": LimitsSection,
     "log": LogSection,
 }

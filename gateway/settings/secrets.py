@@ -110,7 +110,8 @@ def secret_url(*schemes: str, word: str = "") -> PlainValidator:
             return Secret(word)
         referred = surroundings(info).secret(value)
         url = referred.reveal() if referred else value
-        if url.partition(":")[0] not in schemes or not _is_url(url):
+        scheme, colon, _ = url.partition(":")
+        if not colon or scheme not in schemes or not _is_url(url):
             mistake(f"must be {forms}, or env:NAME or file:PATH that holds one")
         if referred is None and _holds_password(url):
             mistake("holds a password, which must not stand in this file: write env:NAME or file:PATH")

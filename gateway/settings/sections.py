@@ -77,7 +77,7 @@ class TokensSection(Section):
 
     issuer: Origin
     access_minutes: Annotated[int, Field(ge=1, le=15)] = 15
-    session_hours: Annotated[int, Field(ge=1, le=720)] = 12
+    session_hours: Annotated[int, Field(ge=1, le=720)] = 24  # a working day and its night
 
 
 class AppSection(Section):
@@ -115,17 +115,8 @@ class HashingSection(Section):
     memory_kib: Annotated[int, Field(ge=19456, le=65536)] = 19456
     passes: Annotated[int, Field(ge=2, le=3)] = 2
     lanes: Annotated[int, Field(ge=1, le=4)] = 1
-    threads: Annotated[int, Field(ge=1, le=64)] = 2
+    threads: Annotated[int, Field(ge=1, le=64)] | None = None  # one for each core
     queue: Annotated[int, Field(ge=1, le=10_000)] = 128
-
-
-class ThrottleSection(Section):
-    """Is when failed logins begin to cost time."""
-
-    free_failures: Annotated[int, Field(ge=1, le=100)] = 5
-    address_free_failures: Annotated[int, Field(ge=1, le=10_000)] = 50
-    longest_minutes: Annotated[int, Field(ge=1, le=60)] = 60
-    forget_hours: Annotated[int, Field(ge=1, le=720)] = 24
 
 
 class LimitsSection(Section):
@@ -160,7 +151,6 @@ class Settings(Section):
     apps: tuple[AppSection, ...]
     sources: Mapping[str, SourceSection]
     hashing: HashingSection
-    throttle: ThrottleSection
     limits: LimitsSection
     log: LogSection
     file: Path

@@ -41,9 +41,9 @@ SENTENCES: Mapping[str, str] = {  # by pydantic's error type; what is filled in 
     "greater_than_equal": "must be at least {ge}",
     "less_than": "must be less than {lt}",
     "less_than_equal": "must be at most {le}",
-    "string_too_short": "must have at least {min_length} characters",
+    "string_too_short": "must have {min_length} or more characters",
     "string_too_long": "must have at most {max_length} characters",
-    "too_short": "must have at least {min_length} entries",
+    "too_short": "must have {min_length} or more entries",
     "too_long": "must have at most {max_length} entries",
 }
 
@@ -99,7 +99,12 @@ def _sentence(detail: ErrorDetails) -> str:
     if detail["type"] == "value_error":
         return _own_words(str(context["error"]), detail["input"])
     template = SENTENCES.get(detail["type"])
-    return template.format_map(context) if template else USELESS
+    return template.format_map({key: _plain(value) for key, value in context.items()}) if template else USELESS
+
+
+def _plain(bound: object) -> object:
+    """Write the bound of a number as a person would: 3600 rather than 3600.0."""
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
 
 
 def _own_words(message: str, value: object) -> str:

@@ -5,6 +5,7 @@ a secret in the wrong place.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
@@ -168,13 +169,18 @@ def _is_host(text: str) -> bool:
     return "%" not in text  # a zone means something on one machine only
 
 
-Slug = Annotated[str, PlainValidator(read_slug)]
-ListenAddress = Annotated[Address, PlainValidator(read_address)]
-AppAddress = Annotated[Address, PlainValidator(read_upstream)]
-Origin = Annotated[str, PlainValidator(read_origin)]
-Host = Annotated[str, PlainValidator(read_host)]
-Network = Annotated[IPv4Network | IPv6Network, PlainValidator(read_network)]
-AppPath = Annotated[str, PlainValidator(read_app_path)]
-Parameter = Annotated[str, PlainValidator(read_parameter)]
-LogPlace = Annotated[bool | Path, PlainValidator(read_log_place)]
+def _by(read: Callable[[object], object], *finished: type) -> PlainValidator:
+    """Return a validator that reads text; a model built by hand is given finished values."""
+    return PlainValidator(lambda value: value if isinstance(value, finished) else read(value))
+
+
+Slug = Annotated[str, _by(read_slug)]
+ListenAddress = Annotated[Address, _by(read_address, Address)]
+AppAddress = Annotated[Address, _by(read_upstream, Address)]
+Origin = Annotated[str, _by(read_origin)]
+Host = Annotated[str, _by(read_host)]
+Network = Annotated[IPv4Network | IPv6Network, _by(read_network, IPv4Network, IPv6Network)]
+AppPath = Annotated[str, _by(read_app_path)]
+Parameter = Annotated[str, _by(read_parameter)]
+LogPlace = Annotated[bool | Path, _by(read_log_place, Path)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
