@@ -9,15 +9,13 @@ import hmac
 from collections.abc import Callable
 from uuid import UUID
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from gateway.accounts.hashpool import HashPool
 from gateway.hashing.argon2 import SALT, Argon2id
 from gateway.hashing.scheme import Match, utf8
 from gateway.hashing.swapper import Swapper
 from gateway.model import Secret
 from gateway.store.base import NewPassword
+from gateway.tokens.envelope import KEY_BYTES, derive
 
 LONGEST = 256
 """Code points of the longest password that is hashed; what a person types is shorter."""
@@ -25,8 +23,10 @@ LONGEST = 256
 HELD = Argon2id(memory_kib=19_456, passes=2, lanes=1)
 """Never to be changed: under other parameters every previous password would count as never held."""
 
-KEY = 32
-"""Bytes of the server key and of the keys derived from it."""
+HELD_LABEL = b"sluicegate previous password"
+HELD_SALT_LABEL = b"sluicegate salt of previous passwords"
+SEEN_LABEL = b"sluicegate legacy hash last seen"
+
 DUMMY_SALT = bytes(SALT)
 
 
@@ -39,13 +39,15 @@ class PasswordHasher:
 
     def __init__(self, *, pool: HashPool, argon2: Argon2id, swapper: Swapper, server_key: bytes,
                  random: Callable[[int], bytes]) -> None:
+        if len(server_key) != KEY_BYTES:
+            raise ValueError(f"the server key has {KEY_BYTES} bytes")
         self._pool = pool
         self._argon2 = argon2
         self._swapper = swapper
         self._random = random
-        self._previous_key = derived_key(server_key, "previous password")
-        self._salt_key = derived_key(server_key, "salt of previous passwords")
-        self._seen_key = derived_key(server_key, "legacy hash last seen")
+        self._previous_key = derive(server_key, HELD_LABEL)
+        self._salt_key = derive(server_key, HELD_SALT_LABEL)
+        self._seen_key = derive(server_key, SEEN_LABEL)
 
     async def new(self, account_id: UUID, password: Secret) -> NewPassword:
         """Return an acceptable password as the account's store row will keep it."""
@@ -89,14 +91,6 @@ class PasswordHasher:
 def is_acceptable(password: Secret) -> bool:
     """Say whether a password may be hashed at all: 1 to 256 code points that UTF-8 can encode."""
     return 1 <= len(password) <= LONGEST and utf8(password) is not None
-
-
-def derived_key(server_key: bytes, purpose: str) -> bytes:
-    """Return the key (32 bytes) for one purpose, by HKDF-SHA256 (RFC 5869)."""
-    if len(server_key) != KEY:
-        raise ValueError("the server key has 32 bytes")
-    info = f"sluicegate {purpose}".encode()
-    return HKDF(algorithm=SHA256(), length=KEY, salt=None, info=info).derive(server_key)
 
 
 def _keyed(key: bytes, value: bytes) -> bytes:

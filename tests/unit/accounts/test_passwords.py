@@ -11,7 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id as OpenSslArgon2id
 
 from gateway.accounts.hashpool import HashPool
-from gateway.accounts.passwords import PasswordHasher, derived_key, is_acceptable
+from gateway.accounts.passwords import HELD_LABEL, HELD_SALT_LABEL, SEEN_LABEL, PasswordHasher, is_acceptable
+from gateway.accounts.throttle import COUNTER_LABEL, DEVICE_LABEL
 from gateway.hashing.argon2 import Argon2id
 from gateway.hashing.scheme import Match
 from gateway.hashing.swapper import Swapper
@@ -178,17 +179,13 @@ def test_a_password_is_acceptable_by_its_code_points(password: str, acceptable: 
     assert is_acceptable(Secret(password)) is acceptable
 
 
-def test_each_purpose_has_its_key() -> None:
-    """Keys of different purposes or servers differ, and none is the server key itself."""
-    one, two, elsewhere = (derived_key(SERVER_KEY, "one"), derived_key(SERVER_KEY, "two"),
-                           derived_key(bytes(32), "one"))
-    keys = {SERVER_KEY, one, two, elsewhere}
-    assert len(keys) == 4
-    assert {len(key) for key in keys} == {32}
-
-
 @pytest.mark.parametrize("length", [0, 16, 31, 33])
-def test_a_server_key_has_32_bytes(length: int) -> None:
+async def test_a_server_key_has_32_bytes(make: Make, length: int) -> None:
     """A server key of another length is refused, and not shown."""
     with pytest.raises(ValueError, match=r"^the server key has 32 bytes$"):
-        derived_key(b"k" * length, "one")
+        make(server_key=b"k" * length)
+
+
+def test_no_two_purposes_share_a_key() -> None:
+    """The labels under which sub-keys of the one server key are derived all differ."""
+    assert len({HELD_LABEL, HELD_SALT_LABEL, SEEN_LABEL, COUNTER_LABEL, DEVICE_LABEL}) == 5
