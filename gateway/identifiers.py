@@ -11,7 +11,11 @@ INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 
 
 class Comparison(StrEnum):
-    """How a source compares identifiers: byte by byte, or NFKC and case-folded (as RFC 8265 3.3)."""
+    """How a source compares identifiers: case counts, or it does not (NFKC casefold, as RFC 8265 3.3).
+
+    Either way blanks around a name do not count, nor do compatibility forms (NFKC): applications strip and
+    normalise what is typed, and a name that the app takes for another's must find that other's account.
+    """
 
     EXACT = "exact"
     CASEFOLD = "casefold"
@@ -19,14 +23,14 @@ class Comparison(StrEnum):
 
 def normalise(identifier: str, comparison: Comparison) -> str | None:
     """Return the alias of an identifier, or None when it can be nobody's."""
-    if not 0 < len(identifier) <= LONGEST:
+    typed = identifier.strip()
+    if any(unicodedata.category(character) in INVISIBLE for character in typed):
         return None
-    if any(unicodedata.category(character) in INVISIBLE for character in identifier):
-        return None
-    if comparison is Comparison.EXACT:
-        return identifier
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", identifier).casefold())
-    return folded or None
+    alias = unicodedata.normalize("NFKC", typed)
+    if comparison is Comparison.CASEFOLD:
+        alias = unicodedata.normalize("NFKC", alias.casefold())
+    alias = alias.strip()  # the compatibility form of some signs begins with a blank
+    return alias if 0 < len(alias) <= LONGEST else None
 
 
 def aliases(identifiers: tuple[str, ...], comparison: Comparison) -> tuple[str, ...]:

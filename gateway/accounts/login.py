@@ -53,12 +53,14 @@ class Login:
     async def look_up(self, source: SourceRules, typed: Credentials) -> Decision | MustAsk:
         """Decide by what the store knows, or say that the legacy side must be asked."""
         alias = normalise(typed.identifier, source.comparison)
-        found = await self._accounts.find(source.name, alias) if alias else ()
+        if alias is None:  # what the app would make of it, nobody knows: a blocked user's name, perhaps
+            return await self._deny(Reason.NOT_FOUND, typed)
+        found = await self._accounts.find(source.name, alias)
         if len(found) == 1:  # an alias that two users claim belongs to nobody
             return await self._weigh(source, found[0], typed)
         if self._phases.of(source.name) is Phase.COMPLETE:
             return await self._deny(Reason.NOT_FOUND, typed)
-        if alias is None or not is_acceptable(typed.password):
+        if not is_acceptable(typed.password):
             return Shown(outcome=Outcome.NOT_FOUND)  # the app may know better; nothing is stored
         return MustAsk()
 

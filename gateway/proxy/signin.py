@@ -36,11 +36,12 @@ STORE, LEGACY, APP = "store", "legacy", "app"  # who decided
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Typed:
-    """One login as it came: the app, the request, and what was typed."""
+    """One login as it came: the app, the request, what was typed, and the alias that this means."""
 
     app: GuardedApp
     request: WholeRequest
     login: extract.Login
+    alias: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +77,14 @@ class SignIn:
         self._tasks = tasks
         self._log = log
         self._turns = Turns()
+        self._has_warned = False
 
     async def run(self, app: GuardedApp, request: WholeRequest, login: extract.Login) -> Reply:
         """Answer one login."""
-        typed = Typed(app=app, request=request, login=login)
-        async with self._turns.of((app.source.name, login.credentials.identifier)):
+        identifier = login.credentials.identifier
+        alias = normalise(identifier, app.source.comparison) or identifier
+        typed = Typed(app=app, request=request, login=login, alias=alias)
+        async with self._turns.of((app.source.name, alias)):
             reservation = await self._throttle.reserve(self._attempt(typed))
             if isinstance(reservation, Wait):
                 return self._throttled(typed, reservation)
@@ -99,11 +103,14 @@ class SignIn:
     def _attempt(self, typed: Typed) -> Attempt:
         """Say whose budget this login draws on."""
         app, client = typed.app, typed.request.client
-        identifier = typed.login.credentials.identifier
         is_hidden = not client.is_trusted and typed.request.head.forwarded_for is not None
+        if is_hidden and not self._has_warned:
+            self._has_warned = True
+            self._log.warning("the throttle by address is off for requests through a proxy that is not named in "
+                              "listen.trusted_proxies", peer=client.peer)
         return Attempt(
             source=app.source.name,
-            identifier=normalise(identifier, app.source.comparison) or identifier,
+            identifier=typed.alias,
             address=None if is_hidden else client.address,
             device=self._sessions.device(app.name, typed.request.head.cookie),
         )
@@ -212,9 +219,8 @@ class SignIn:
 
     def _device(self, typed: Typed) -> tuple[bytes, bytes]:
         """Return the cookie that gives this browser a throttle budget of its own."""
-        app, identifier = typed.app, typed.login.credentials.identifier
-        alias = normalise(identifier, app.source.comparison) or identifier
-        return self._sessions.device_field(app.name, self._throttle.device_token(app.source.name, alias))
+        token = self._throttle.device_token(typed.app.source.name, typed.alias)
+        return self._sessions.device_field(typed.app.name, token)
 
     async def _note_rehash(self, typed: Typed, granted: Granted) -> None:
         """Note the hash that the app may have written at this login; without it only time is lost."""
