@@ -68,7 +68,7 @@ class Sites:
             return None
         if candidates[0].prefix == "/":  # the longest prefix is the shortest there is
             return candidates[0].site
-        path = target.partition(b"?")[0].decode("latin-1")
+        path = "/" if target == b"*" else target.partition(b"?")[0].decode("latin-1")
         place = _longest(candidates, path, folded=False)
         for reading in canonical(target).readings:
             if _longest(candidates, reading.casefold(), folded=True) is not place:

@@ -1,0 +1,319 @@
+"""A client connection, driven by hand from both ends."""
+
+import socket
+import struct
+
+import pytest
+
+from gateway.http.head import RequestHead
+from gateway.proxy.limits import Limits
+from gateway.proxy.sites import Site
+from gateway.proxy.steps import ClientInfo, Intercept, Renew, Reply, Step, WholeRequest
+from tests.helpers.desk import Desk
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def put(length: int, body: bytes = b"") -> bytes:
+    return b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % length + body
+
+
+class Door:
+    """Is an Interceptor that always says the same."""
+
+    def __init__(self, step: Step | None) -> None:
+        self.step = step
+
+    def examine(self, site: Site, head: RequestHead, client: ClientInfo) -> Step | None:
+        return self.step
+
+
+async def reply(request: WholeRequest) -> Reply:
+    return Reply(wire=OK, status=200)
+
+
+def test_requests_take_turns() -> None:
+    """The second of two pipelined requests goes out when the first answer is whole."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(GET + GET)
+    assert app.gets().count(b"GET /") == 1
+    app.replies(OK[:-1])
+    assert app.gets() == b""
+    app.replies(OK[-1:])
+    assert app.gets().count(b"GET /") == 1
+    app.replies(OK)
+    assert client.gets() == OK + OK
+    assert desk.watcher.statuses == [200, 200]
+
+
+def test_an_incomplete_head_waits() -> None:
+    """Nothing happens until the blank line."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    for start in range(len(GET) - 1):
+        client.sends(GET[start:start + 1])
+    assert app.gets() == b""
+    client.sends(GET[-1:])
+    assert app.gets().startswith(b"GET / ")
+
+
+def test_ids_differ_and_are_the_traffics() -> None:
+    """Each request has its own id, which app, log and page share."""
+    desk = Desk(hosts=("x",))
+    app, client = desk.app(), desk.client()
+    client.sends(GET)
+    sent = app.gets()
+    app.replies(OK)
+    client.gets()
+    client.sends(b"GET / HTTP/1.1\r\nHost: y\r\n\r\n")
+    page = client.gets()
+    first, second = (note.request_id for note in desk.watcher.notes)
+    assert first != second
+    assert b"X-Request-Id: " + first in sent
+    assert b"X-Request-Id: " + second in page
+
+
+def test_a_client_far_ahead_is_not_read_until_it_is_its_turn() -> None:
+    """What a client may send ahead of its answers is bounded."""
+    desk = Desk(limits=Limits(pipeline=100))
+    app, client = desk.app(), desk.client()
+    client.sends(GET * 3)
+    assert not client.transport.is_paused
+    client.sends(GET * 3)
+    assert client.transport.is_paused
+    for _ in range(6):
+        app.replies(OK)
+    assert not client.transport.is_paused
+    assert client.gets() == OK * 6
+
+
+def test_a_client_that_takes_nothing_gets_no_further_turn() -> None:
+    """While answers wait to be taken, the next request waits too, and the app is not read."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(GET + GET)
+    app.gets()
+    client.connection.pause_writing()
+    assert app.transport.is_paused
+    app.replies(OK)
+    assert app.gets() == b""
+    client.connection.resume_writing()
+    assert app.gets().startswith(b"GET / ")
+    assert not app.transport.is_paused
+
+
+def test_a_slow_app_stops_the_client() -> None:
+    """The client's body is read as fast as the app takes it."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(put(10))
+    app.connection.pause_writing()
+    assert client.transport.is_paused
+    app.connection.resume_writing()
+    assert not client.transport.is_paused
+
+
+def test_a_hold_does_not_outlive_its_exchange() -> None:
+    """An app that answers without taking the body leaves no client that is never read again."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(put(10, b"half"))
+    app.connection.pause_writing()
+    app.replies(OK)
+    assert client.transport.is_ended
+    assert not client.transport.is_paused
+
+
+@pytest.mark.parametrize(("sent", "owed"), [(b"", False), (b"GET", False), (put(5, b"half"), False), (GET, True)])
+def test_the_end_of_a_clients_side_closes_unless_an_answer_is_owed(sent: bytes, owed: bool) -> None:
+    """A half-closed client that has asked gets its answer; then the connection closes."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    if sent:
+        client.sends(sent)
+    assert client.connection.eof_received() is owed
+    if owed:
+        app.replies(OK)
+        assert client.gets() == OK
+        assert client.transport.is_closed
+
+
+def test_a_lost_client_takes_its_request_along() -> None:
+    """The app's connection is closed, and the traffic told once."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(GET)
+    client.connection.connection_lost(None)
+    assert app.transport.is_aborted
+    assert desk.watcher.statuses == [499]
+    assert len(desk.connections) == 0
+
+
+def test_a_peer_without_an_address_has_left() -> None:
+    """A socket that was reset before it was accepted is closed without a word."""
+    desk = Desk()
+    client = desk.client(peer=None)
+    assert client.transport.is_aborted
+    client.connection.connection_lost(None)
+    assert desk.watcher.notes == []
+
+
+def test_a_cut_answer_is_a_reset() -> None:
+    """The socket is told to reset before it is closed."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(GET)
+    app.replies(OK[:-1])
+    app.connection.connection_lost(None)
+    option = client.transport.get_extra_info("socket").option
+    assert option == (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert client.transport.is_aborted
+    assert desk.watcher.statuses == [200]
+
+
+@pytest.mark.parametrize(("request_", "status", "is_kept"), [
+    (b"GET / HTTP/1.1\r\nHost: y\r\n\r\n", b"421", True),
+    (b"GET / HTTP/1.1\r\nHost: y\r\nConnection: close\r\n\r\n", b"421", False),
+    (b"GET / HTTP/1.0\r\nHost: y\r\nConnection: keep-alive\r\n\r\n", b"421", False),
+    (b"PUT / HTTP/1.1\r\nHost: y\r\nContent-Length: 5\r\n\r\n", b"421", False),
+    (b"nonsense\r\n\r\n", b"400", False),
+    (b"GET / HTTP/1.1\r\nX: " + b"x" * 40_000, b"431", False),
+    (b"GET /" + b"x" * 9000, b"414", False),
+])
+def test_a_refusal_keeps_the_connection_if_it_knows_where_the_next_request_is(
+    request_: bytes, status: bytes, is_kept: bool,
+) -> None:
+    """Where a body is unread or the head unclear, the answer is the last one."""
+    desk = Desk(hosts=("x",))
+    client = desk.client()
+    client.sends(request_)
+    answer = client.gets()
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert (b"Connection: close\r\n" not in answer) is is_kept
+    assert (not client.transport.is_closed and not client.transport.is_ended) is is_kept
+    assert desk.watcher.statuses == [int(status)]
+
+
+def test_after_the_last_answer_nothing_is_understood_any_more() -> None:
+    """Bytes that come while the client still reads its refusal are thrown away."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(b"nonsense\r\n\r\n")
+    client.gets()
+    client.sends(GET)
+    assert app.gets() == b""
+    assert client.gets() == b""
+    assert client.transport.is_ended
+    assert client.connection.eof_received() is False
+
+
+@pytest.mark.parametrize(("sent", "seconds", "status"), [(b"GET", 20.0, 408), (b"", 75.0, None)])
+def test_time_runs_out(sent: bytes, seconds: float, status: int | None) -> None:
+    """A head has twenty seconds from its first byte, silence seventy-five."""
+    desk = Desk()
+    client = desk.client()
+    if sent:
+        client.sends(sent)
+    desk.passes(seconds)
+    assert not client.transport.is_closing()
+    assert client.gets() == b""
+    desk.passes(0.1)
+    assert desk.watcher.statuses == ([status] if status else [])
+    assert client.transport.is_ended if status else client.transport.is_closed
+
+
+def test_a_head_that_drips_gets_no_more_time() -> None:
+    """The time counts from the first byte, not from the last."""
+    desk = Desk()
+    client = desk.client()
+    for start in range(21):
+        client.sends(GET[start:start + 1])
+        desk.passes(1.0)
+    assert desk.watcher.statuses == [408]
+
+
+def test_a_busy_connection_is_left_to_the_apps_limits() -> None:
+    """However long an answer takes, once it is begun."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(GET)
+    app.replies(OK[:-1])
+    desk.passes(10_000.0)
+    assert not client.transport.is_closing()
+
+
+def test_a_client_that_moves_is_not_cut_off() -> None:
+    """Only a minute without a single byte taken is a minute too much."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(GET)
+    app.replies(OK[:-1])
+    for unsent in (1000, 900, 800):
+        client.transport.unsent = unsent
+        desk.passes(50.0)
+    assert not client.transport.is_aborted
+    desk.passes(50.0)
+    assert not client.transport.is_aborted
+    desk.passes(50.0)
+    assert client.transport.is_aborted
+
+
+def test_lingering_waits_for_what_is_unsent_and_then_two_seconds() -> None:
+    """A slow reader gets the whole last answer."""
+    desk = Desk()
+    client = desk.client()
+    client.sends(b"nonsense\r\n\r\n")
+    client.transport.unsent = 500
+    desk.passes(30.0)
+    assert not client.transport.is_aborted
+    client.transport.unsent = 0
+    desk.passes(1.0)
+    desk.passes(2.0)
+    assert not client.transport.is_aborted
+    desk.passes(0.1)
+    assert client.transport.is_aborted
+
+
+async def test_an_intercepted_request_is_answered_by_a_task() -> None:
+    """The body is collected, the handler's reply written, the connection kept."""
+    desk = Desk(interceptor=Door(Intercept(handler=reply, body_limit=10)))
+    client = desk.client()
+    client.sends(put(4, b"bo"))
+    assert len(desk.tasks) == 0
+    client.sends(b"dy")
+    assert len(desk.tasks) == 1
+    await desk.tasks.close(1.0)
+    assert client.gets() == OK
+    assert not client.transport.is_closing()
+    assert desk.watcher.statuses == [200]
+
+
+async def test_a_reply_to_a_client_that_left_is_dropped() -> None:
+    """The handler ran; nothing is written to a closed connection, and the account is not kept twice."""
+    desk = Desk(interceptor=Door(Intercept(handler=reply, body_limit=10)))
+    client = desk.client()
+    client.sends(GET)
+    client.connection.connection_lost(None)
+    await desk.tasks.close(1.0)
+    assert client.gets() == b""
+    assert desk.watcher.statuses == [499]
+
+
+async def test_a_renewed_request_keeps_its_body() -> None:
+    """What comes while the fields are waited for goes on with the request."""
+
+    async def fields() -> bytes:
+        return b"Set-Cookie: a=1\r\n"
+
+    desk = Desk(interceptor=Door(Renew(fields=fields)))
+    app, client = desk.app(), desk.client()
+    client.sends(put(4, b"bo"))
+    client.sends(b"dy" + GET)
+    await desk.tasks.close(1.0)
+    sent = app.gets()
+    assert sent.startswith(b"PUT / ")
+    assert sent.endswith(b"\r\n\r\nbody")
+    app.replies(OK)
+    assert b"Set-Cookie: a=1\r\n" in client.gets()
