@@ -7,7 +7,7 @@ names who caused a change: "login", "cli", "api", …
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -24,7 +24,7 @@ class NewPassword:
     """
 
     encoded: Secret
-    held: bytes
+    held: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +32,15 @@ class Credential:
     """An account's current password; `legacy_seen` is the keyed digest of the legacy hash last seen."""
 
     encoded: Secret
-    legacy_seen: bytes | None
+    legacy_seen: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingChange:
-    """A password change that the app was asked for and nobody has confirmed yet."""
+    """A password change that the app was asked for and nobody has confirmed yet; `held` as of the new password."""
 
     id: UUID
-    encoded: Secret
+    held: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class Adoption:
     user: LegacyUser
     aliases: tuple[str, ...]
     password: NewPassword
-    legacy_seen: bytes | None
+    legacy_seen: bytes | None = field(repr=False)
     way: str
 
 

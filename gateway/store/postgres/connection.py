@@ -185,9 +185,17 @@ def _lost_when_closed(connection: Connection) -> Iterator[None]:
     try:
         yield
     except asyncpg.InterfaceError as error:
-        if not connection.is_closed():
+        if not _is_gone(connection):
             raise
         raise ConnectionResetError("the connection was closed") from error
+
+
+def _is_gone(connection: Connection) -> bool:
+    """Say whether a borrowed connection is dead; one that the pool took back while it was borrowed is, too."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
 
 
 async def _keep(connection: object) -> None:

@@ -15,7 +15,7 @@ ACCOUNT = """a.id, a.source, a.legacy_id, a.state, a.username, a.email, a.name, 
 # To be selected from `accounts a LEFT JOIN credentials c ON c.account_id = a.id`.
 PENDING = """
     ARRAY(SELECT p.id FROM pending_changes p WHERE p.account_id = a.id ORDER BY p.number) AS pending_ids,
-    ARRAY(SELECT p.encoded FROM pending_changes p WHERE p.account_id = a.id ORDER BY p.number) AS pending"""
+    ARRAY(SELECT p.held FROM pending_changes p WHERE p.account_id = a.id ORDER BY p.number) AS pending"""
 CANDIDATE = f"{ACCOUNT}, c.encoded, c.legacy_seen, {PENDING}"
 
 
@@ -34,7 +34,7 @@ def candidate(row: Record) -> Candidate:
     return Candidate(
         account=account(row),
         credential=Credential(encoded=Secret(row["encoded"] or ""), legacy_seen=row["legacy_seen"]),
-        pending=tuple(PendingChange(id=number, encoded=Secret(encoded)) for number, encoded in pending))
+        pending=tuple(PendingChange(id=number, held=held) for number, held in pending))
 
 
 def storable(text: str) -> str:
