@@ -41,7 +41,6 @@ _VERSION = b" HTTP/1.1"
 
 _is_token = re.compile(TOKEN + rb"++").fullmatch
 _is_target = re.compile(rb"[\x21\x22\x24-\x7e\x80-\xff]++").fullmatch
-_is_value = re.compile(VALUE + rb"*+").fullmatch
 _is_version = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
 _is_length = re.compile(rb"[0-9]{1,18}").fullmatch
 # Narrower than RFC 3986: no sub-delims, no percent signs, no userinfo, no empty port. A Host that holds
@@ -202,14 +201,12 @@ def _read_request_line(line: bytes) -> tuple[bytes, bytes, bool]:
 
 
 def _split_lines(raw: bytes, refuse: Refusal) -> list[MarkedLine]:
-    """Split field lines, each checked: a blank before the colon and obs-fold are no tokens."""
+    """Split field lines whose octets are legal; a blank before the colon, or before all (obs-fold), is no name's."""
     lines = []
     for line in raw[2:-2].split(b"\r\n") if len(raw) > 2 else ():
         name, colon, value = line.partition(b":")
         if not colon or not _is_token(name):
             raise refuse("A field has no valid name.")
-        if not _is_value(value):
-            raise refuse("A field has no valid value.")
         lines.append((line, name, value.lstrip(b" \t")))
     return lines
 

@@ -140,7 +140,7 @@ def _without_declared(raw_path: bytes, parameters: frozenset[str]) -> bytes:
     if not parameters or b";" not in raw_path:
         return raw_path
     names = b"|".join(re.escape(name.encode()) for name in sorted(parameters))
-    return re.sub(rb";(?:" + names + rb")(?:=[^/;%\\]*+)?(?=[/;]|$)", b"", raw_path)
+    return re.sub(rb";(?:" + names + rb")(?:=[^/;%\\]*+)?", b"", raw_path)
 
 
 def _finished(path: str) -> str:

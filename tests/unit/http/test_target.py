@@ -83,6 +83,20 @@ def test_other_spellings_are_not_plain(raw: bytes) -> None:
     assert target.is_plain == (raw in (b"/a%", b"/a%zz", b"*") and target.path == raw.decode())
 
 
+@pytest.mark.parametrize(("raw", "path", "others"), [
+    (b"/caf%e9", "/caf\u00e9", {"/caf%e9", "/caf"}),
+    (b"/\xe9\xc3\xa9", "/\u00e9\u00c3\u00a9", {"/\u00e9"}),
+    (b"/a%c0%afb", "/a/b", {"/a%c0%afb"}),
+    (b"/a/%ed%a0%80b", "/a/\u00ed b", {"/a/%ed%a0%80b", "/a/b"}),
+    (b"/a%ud800b", "/ab", {"/a%ud800b"}),
+])
+def test_bytes_that_are_no_utf_8_have_one_canonical_path(raw: bytes, path: str, others: set[str]) -> None:
+    """Latin-1 is what is left; that some drop such bytes is a further reading."""
+    target = canonical(raw)
+    assert target.path == path
+    assert others <= target.readings
+
+
 class TestParameters:
     DECLARED = frozenset({"jsessionid", "v"})
 
