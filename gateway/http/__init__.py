@@ -1,0 +1,1 @@
+"""HTTP/1.1 for a proxy, without I/O: bytes to values and back, strictly."""
