@@ -48,7 +48,7 @@ async def _serve(settings: Settings, logs: Logs) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with build(settings, logs) as gateway, _listening(settings, gateway):
+    async with build(settings, logs) as gateway, listening(settings, gateway):
         gc.collect()
         gc.freeze()
         gc.set_threshold(YOUNG_OBJECTS, 20, 20)
@@ -61,7 +61,7 @@ async def _serve(settings: Settings, logs: Logs) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _listening(settings: Settings, gateway: Gateway) -> AsyncIterator[None]:
+async def listening(settings: Settings, gateway: Gateway) -> AsyncIterator[None]:
     """Serve both listeners; leaving closes them and drains the public one."""
     runner = web.AppRunner(gateway.private, access_log=None)
     await runner.setup()
@@ -72,9 +72,11 @@ async def _listening(settings: Settings, gateway: Gateway) -> AsyncIterator[None
         with _taken(public, "listen.public"):
             server = await asyncio.get_running_loop().create_server(gateway.connections, public.host, public.port)
         gateway.connections.start()
-        yield
-        server.close()
-        await gateway.connections.drain(GRACE_SECONDS)
+        try:
+            yield
+        finally:
+            server.close()
+            await gateway.connections.drain(GRACE_SECONDS)
     finally:
         await runner.cleanup()
 
