@@ -1,0 +1,10 @@
+"""The demo's site with quick hashers and a hasty database; everything else is the site's own."""
+
+from gateway.demo.site.settings import *  # noqa: F403
+from gateway.demo.site.settings import DATABASES
+
+PASSWORD_HASHERS = [
+    "tests.helpers.site_hashers.QuickPBKDF2",  # preferred: others are re-hashed at login
+    "tests.helpers.site_hashers.QuickArgon2",
+]
+DATABASES["default"]["OPTIONS"]["init_command"] = "PRAGMA synchronous = OFF"  # type: ignore[index]
