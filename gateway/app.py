@@ -110,7 +110,7 @@ async def build(settings: Settings, logs: Logs) -> AsyncIterator[Gateway]:
                                stack=stack).run(plans)
         stack.push_async_callback(tasks.close, GRACE_SECONDS)  # what has begun runs to its end
         sessions = session_keeper(settings.tokens, store.sessions, keyring)
-        exchange = _exchange(store, keyring, sessions, hasher, phases, metrics, tasks, logs)
+        exchange = _exchange(settings, store, keyring, sessions, hasher, phases, metrics, tasks, logs)
         guard = Guard(apps.guarded, exchange, sessions, own_paths={JWKS_PATH: jwks_handler(keyring)},
                       body_limit=limits.login_body)
         loops.start(store.notices.listen(partial(_on_notice, sessions, phases, logs.operator)))
@@ -136,7 +136,7 @@ async def build(settings: Settings, logs: Logs) -> AsyncIterator[Gateway]:
         )
 
 
-def _exchange(store: PostgresStore, keyring: Keyring, sessions: SessionKeeper,
+def _exchange(settings: Settings, store: PostgresStore, keyring: Keyring, sessions: SessionKeeper,
               hasher: PasswordHasher, phases: PhaseBook, metrics: Metrics, tasks: Tasks, logs: Logs) -> Exchange:
     """Wire the intercepted exchanges."""
     adopt = Adopt(store.accounts, hasher, uuid4)
@@ -148,6 +148,8 @@ def _exchange(store: PostgresStore, keyring: Keyring, sessions: SessionKeeper,
         throttle=Throttle(store.throttle, keyring, secrets.token_bytes),
         events=metrics,
         tasks=tasks,
+        clock=time.monotonic,
+        denial_seconds=settings.limits.denial_seconds,
         log=logs.operator,
     )
     return Exchange(sign_in=sign_in, change=Change(store.changes, hasher), sessions=sessions,

@@ -4,8 +4,10 @@ The order is fixed: turn, throttle, decision, hand-off, answer. A gateway sessio
 granted decision and the app's own `right` in the same exchange.
 """
 
+import asyncio
 import contextlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -42,6 +44,7 @@ class Typed:
     request: WholeRequest
     login: extract.Login
     alias: str
+    came: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,10 @@ class Heard:
 
 
 class SignIn:
-    """Runs logins; all waiting for stores, sources, hashing and the app happens below."""
+    """Runs logins; all waiting for stores, sources, hashing and the app happens below.
+
+    `denial_seconds` is the least time of a denial that the gateway words itself.
+    """
 
     def __init__(
         self,
@@ -66,6 +72,8 @@ class SignIn:
         throttle: Throttle,
         events: Events,
         tasks: Tasks,
+        clock: Callable[[], float],
+        denial_seconds: float,
         log: FilteringBoundLogger,
     ) -> None:
         self._login = login
@@ -75,6 +83,8 @@ class SignIn:
         self._throttle = throttle
         self._events = events
         self._tasks = tasks
+        self._clock = clock
+        self._denial_seconds = denial_seconds
         self._log = log
         self._turns = Turns()
         self._has_warned = False
@@ -83,7 +93,7 @@ class SignIn:
         """Answer one login."""
         identifier = login.credentials.identifier
         alias = normalise(identifier, app.source.comparison) or identifier
-        typed = Typed(app=app, request=request, login=login, alias=alias)
+        typed = Typed(app=app, request=request, login=login, alias=alias, came=self._clock())
         async with self._turns.of((app.source.name, alias)):
             reservation = await self._throttle.reserve(self._attempt(typed))
             if isinstance(reservation, Wait):
@@ -197,6 +207,7 @@ class SignIn:
             answer = await forward(request, extract.substitute_password(typed.login, wrong))
             if _judged(typed, answer) is not Verdict.RIGHT:
                 return relay(request, answer)
+        await asyncio.sleep(typed.came + self._denial_seconds - self._clock())  # its time tells nothing
         return app.own.plain(request, 401, "The user name or the password is not right.")
 
     async def _show(self, typed: Typed, shown: Shown, answer: Answer | None, reservation: Reservation) -> Reply:

@@ -131,6 +131,7 @@ class LimitsSection(Section):
     keep_alive_seconds: Seconds = 75.0
     upstream_connect_seconds: Seconds = 5.0
     answer_head_seconds: Seconds = 60.0
+    denial_seconds: Annotated[float, Field(ge=0, le=10)] = 0.5
 
 
 class LogSection(Section):
