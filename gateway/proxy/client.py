@@ -7,8 +7,6 @@ intercepted request (or a renewal) costs a task.
 
 import asyncio
 import math
-import socket
-import struct
 from collections.abc import Awaitable
 from enum import Enum
 from typing import assert_never, cast
@@ -17,6 +15,7 @@ from gateway.errors import AppUnavailable, RequestRefused, SluicegateError
 from gateway.http.fields import given_request_id
 from gateway.http.head import RequestHead, parse_request
 from gateway.proxy.collection import Collection
+from gateway.proxy.pace import Pace
 from gateway.proxy.passage import Passage
 from gateway.proxy.sites import Site
 from gateway.proxy.steps import ClientInfo, Intercept, Renew, Step, WholeRequest
@@ -26,7 +25,6 @@ from gateway.proxy.turn import Turn
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 GATEWAY_TIMEOUT = 504
 LATE = "The request did not arrive in time."
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER for 0 s
 
 
 class State(Enum):
@@ -43,26 +41,24 @@ class State(Enum):
 class ClientConnection(asyncio.Protocol):
     """Serves one client connection: a protocol for `loop.create_server`, and a `Crossing`."""
 
-    __slots__ = ("_around", "_buffer", "_collecting", "_is_app_held", "_is_eof", "_is_read_paused",
-                 "_is_write_paused", "_moved", "_passage", "_peer", "_register", "_since", "_state",
-                 "_transport", "_turn", "_unsent")
+    __slots__ = ("_around", "_buffer", "_collecting", "_is_app_held", "_is_eof", "_is_write_paused",
+                 "_pace", "_passage", "_peer", "_register", "_since", "_state", "_transport", "_turn")
 
     _transport: asyncio.Transport
+    _pace: Pace
     _peer: ClientInfo
 
     def __init__(self, around: Surroundings, register: Register) -> None:
         self._around = around
         self._register = register
         self._state = State.IDLE
-        self._since = self._moved = around.clock()
-        self._unsent = 0
+        self._since = around.clock()
         self._buffer = b""
         self._turn: Turn | None = None
         self._collecting: tuple[Collection, Intercept] | None = None
         self._passage: Passage | None = None
         self._is_eof = False
         self._is_app_held = False
-        self._is_read_paused = False
         self._is_write_paused = False
 
     @property
@@ -83,6 +79,7 @@ class ClientConnection(asyncio.Protocol):
         if not peername:  # it left before it was looked at
             transport.abort()
             return
+        self._pace = Pace(transport, self._since)
         self._peer = self._around.peers.info(peername[0])
         transport.set_write_buffer_limits(high=self._around.limits.write_buffer)
         self._register.opened(self)
@@ -150,8 +147,7 @@ class ClientConnection(asyncio.Protocol):
                 break
             self._buffer = self._buffer[head.size:]
             self._begin(head)
-        if self._is_read_paused:
-            self._regulate()
+        self._regulate()
         if self._is_eof and self._state is State.IDLE and not self._is_write_paused:
             self._transport.close()
 
@@ -348,38 +344,24 @@ class ClientConnection(asyncio.Protocol):
         """End an answer that cannot be finished by a reset, which no client takes for its end."""
         self._account()
         self._state = State.LINGERING
-        connected: socket.socket = self._transport.get_extra_info("socket")
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-        self._transport.abort()
+        self._pace.reset()
 
     def _account(self) -> None:
         turn, self._turn = self._turn, None
         if turn is not None:
             turn.account(self._around.traffic, self._around.clock())
 
-    # Time and the stop.
-
     def _regulate(self) -> None:
         """Read on, or not: as the app takes the body, and as far as a client may be ahead of its answers."""
-        is_paused = self._is_app_held or len(self._buffer) > self._around.limits.pipeline
-        if is_paused is self._is_read_paused or self._is_eof or self._transport.is_closing():
-            return
-        self._is_read_paused = is_paused
-        if is_paused:
-            self._transport.pause_reading()
-        else:
-            self._transport.resume_reading()
+        if not self._is_eof:
+            self._pace.regulate(is_paused=self._is_app_held or len(self._buffer) > self._around.limits.pipeline)
 
     def sweep(self, now: float) -> None:
         """Apply the time limits; called about once a second."""
-        unsent = self._transport.get_write_buffer_size()
-        if unsent != self._unsent:
-            self._unsent = unsent
-            self._moved = now
-        if unsent:
-            if now - self._moved > self._around.limits.send_stall_seconds:
+        if self._pace.look(now):
+            if now - self._pace.moved > self._around.limits.send_stall_seconds:
                 self.abort()
-        elif now - max(self._since, self._moved) > self._patience:
+        elif now - max(self._since, self._pace.moved) > self._patience:
             self._expire()
 
     @property

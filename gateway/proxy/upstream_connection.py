@@ -107,21 +107,21 @@ class UpstreamConnection(asyncio.Protocol):
         self._repeatable = request if is_repeatable and self._transport is not None else None
         self.touched = self._pool.clock()
         receiver.attached(self)
-        if self._transport is None:
-            self._waiting.append(request)
-        else:
+        if self._transport is not None:
             self._transport.write(request)
+            return
+        self._waiting.append(request)
+        if not self.is_request_sent:
+            self._is_held = True
+            receiver.hold()
 
     def send(self, body: bytes) -> None:
-        """Send more of the request's body; while still connecting, one piece is kept and then held."""
+        """Send more of the request's body; while the connection is being made, that is held back."""
         self.touched = self._pool.clock()
         if self._transport is not None:
             self._transport.write(body)
-            return
-        self._waiting.append(body)
-        if self._receiver is not None and not self._is_held:
-            self._is_held = True
-            self._receiver.hold()
+        else:
+            self._waiting.append(body)
 
     def pause(self) -> None:
         """Read nothing more from the app for now."""

@@ -5,10 +5,12 @@ import hashlib
 import json
 import random
 import resource
+import socket
 
 import pytest
 
 from gateway.proxy.limits import Limits
+from gateway.proxy.upstream import Address
 from tests.helpers.proxy import HOST, PATIENCE, beside, on_uvloop, world
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -762,3 +764,23 @@ async def test_the_stop_does_not_wait_for_ever() -> None:
         assert await client.gets_all() == b""
         assert gateway.watcher.statuses == [499]
         assert len(gateway.connections) == 0
+
+
+@on_uvloop
+async def test_an_app_that_accepts_nobody_is_a_504_though_the_body_is_still_to_come() -> None:
+    """A connection that is not made in time is the app's fault, not that of a client who was not read."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+    waiting = []
+    async with world(limits=Limits(connect_seconds=0.2)) as gateway:
+        address = listener.getsockname()
+        for _ in range(4):  # beyond the backlog, SYNs are dropped
+            waiting.append(socket.socket())
+            waiting[-1].setblocking(False)
+            waiting[-1].connect_ex(address)
+        gateway.upstream.address = Address(host=address[0], port=address[1])
+        client = await gateway.client()
+        await client.sends(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 100\r\n\r\nhalf")
+        assert (await client.gets_answer())[0].startswith(b"HTTP/1.1 504 ")
+        assert gateway.watcher.errors == [("shop", "connect")]
+    for connected in (*waiting, listener):
+        connected.close()

@@ -192,6 +192,7 @@ def test_a_fresh_connection_is_not_retried() -> None:
     """Only a connection that was up before can be stale."""
     shelf, told = Shelf(), Told()
     connection = UpstreamConnection(shelf)
+    connection.is_request_sent = True
     connection.begin(told, b"request", method=b"GET", is_repeatable=True)
     connection.connection_made(FakeTransport())
     connection.connection_lost(None)
@@ -225,18 +226,28 @@ def test_a_receiver_may_give_up_while_it_is_told(word: str) -> None:
 
 
 def test_what_is_sent_while_connecting_waits_and_holds() -> None:
-    """One piece of the body is kept, the sender is held, and both are made good when the connection is up."""
+    """A body is held back; what came all the same is kept, and both are made good when the connection is up."""
     shelf, told, transport = Shelf(), Told(), FakeTransport()
     connection = UpstreamConnection(shelf)
     connection.begin(told, b"head,", method=b"POST", is_repeatable=False)
+    assert told.events == ["hold"]
     connection.send(b"one,")
     connection.send(b"two")
-    assert told.events == ["hold"]
     connection.connection_made(transport)
     assert told.events == ["hold", "release"]
     assert transport.take() == b"head,one,two"
     connection.send(b"three")
     assert transport.take() == b"three"
+
+
+def test_a_whole_request_is_not_held_while_connecting() -> None:
+    """There is nothing to hold back."""
+    told = Told()
+    connection = UpstreamConnection(Shelf())
+    connection.is_request_sent = True
+    connection.begin(told, b"request", method=b"GET", is_repeatable=True)
+    connection.connection_made(FakeTransport())
+    assert told.events == []
 
 
 def test_a_connection_that_nobody_waits_for_any_more_is_kept() -> None:
