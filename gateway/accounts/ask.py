@@ -7,7 +7,7 @@ of accounts, except the digest of a legacy hash that was seen before.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from adapters.base import AdapterError, AdapterUnavailable, HashSource, LegacyRow, PasswordSource
 from gateway.accounts.breaker import Breaker
@@ -25,7 +25,7 @@ class Right:
     """The legacy side's yes: who it is, and the digest of the hash that said so, if one was shown."""
 
     user: LegacyUser
-    legacy_seen: bytes | None = None
+    legacy_seen: bytes | None = field(default=None, repr=False)
 
 
 class Question:
@@ -49,11 +49,6 @@ class Question:
         self._clock = clock
         self._observe = observe
 
-    @property
-    def shows_hashes(self) -> bool:
-        """Whether the source shows hashes rather than taking passwords."""
-        return isinstance(self._adapter, HashSource)
-
     async def ask(self, login: str, password: Secret, *, unless_seen: bytes | None = None) -> Right | Outcome:
         """Ask whether `password` is right for `login`.
 
@@ -61,7 +56,7 @@ class Question:
         open with variants of the one password that it was made from.
         """
         started = self._clock()
-        told = await self._call(self._adapter, login, password)
+        told = await self._call(login, password)
         seconds = self._clock() - started
         answer = await self._verify(told, password, unless_seen) if isinstance(told, LegacyRow) else told
         self._observe(self.source, Outcome.RIGHT if isinstance(answer, Right) else answer, seconds)
@@ -72,9 +67,9 @@ class Question:
 
         Applications rehash rows by themselves at a login. None: unchanged, or not to be seen.
         """
-        if not self.shows_hashes:
+        if not isinstance(self._adapter, HashSource):
             return None
-        row = await self._call(self._adapter, login, password)
+        row = await self._call(login, password)
         if not isinstance(row, LegacyRow):
             return None
         answer = await self._verify(row, password, known)
@@ -92,9 +87,7 @@ class Question:
             case Match.YES | Match.STALE:
                 return row.user.hindrance or Right(user=row.user, legacy_seen=seen)
 
-    async def _call(
-        self, adapter: PasswordSource | HashSource, login: str, password: Secret
-    ) -> Right | LegacyRow | Outcome:
+    async def _call(self, login: str, password: Secret) -> Right | LegacyRow | Outcome:
         """Put one question through the breaker and the time limit."""
         if not self.breaker.lets_through():
             self._observe(self.source, Outcome.UNAVAILABLE, 0.0)
@@ -102,7 +95,7 @@ class Question:
         started = self._clock()
         try:
             async with asyncio.timeout(self._timeout):
-                answer = await _put(adapter, login, password)
+                answer = await _put(self._adapter, login, password)
         except (AdapterError, TimeoutError) as error:
             self.breaker.failed()
             self._observe(self.source, _outcome_of(error), self._clock() - started)

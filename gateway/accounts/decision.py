@@ -1,10 +1,10 @@
 """How a login ends, as values: the words between the login use case and the hand-off."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.model import Account, Outcome, Secret
-from gateway.store.base import Candidate
+from gateway.store.base import Candidate, PendingChange
 
 
 class Way(StrEnum):
@@ -35,7 +35,7 @@ class Granted:
     account: Account
     way: Way
     encoded: Secret
-    legacy_seen: bytes | None
+    legacy_seen: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +56,13 @@ class Shown:
 class MustAsk:
     """Only the legacy side can tell.
 
-    `candidate` is the account that never held this password, if there is one. `otherwise` is the
-    decision when the source cannot be asked, where there is one to fall back to.
+    `candidate` is the account that was found, if one was. `change` is its pending change to the typed
+    password, which then may be the current one. `otherwise` is the decision when the source cannot tell:
+    the typed password is the current one, but a change of it is pending.
     """
 
     candidate: Candidate | None = None
+    change: PendingChange | None = None
     otherwise: Granted | None = None
 
 

@@ -15,7 +15,7 @@ from gateway.accounts.phases import PhaseBook
 from gateway.errors import LegacyUnavailable
 from gateway.hashing.scheme import Match
 from gateway.identifiers import Comparison, normalise
-from gateway.model import AccountState, Credentials, Outcome, Phase, Secret
+from gateway.model import AccountState, Credentials, Outcome, Phase
 from gateway.store.base import Accounts, Candidate, Changes, PendingChange
 from gateway.store.base import Passwords as StoredPasswords
 
@@ -53,15 +53,15 @@ class Login:
     async def look_up(self, source: SourceRules, typed: Credentials) -> Decision | MustAsk:
         """Decide by what the store knows, or say that the legacy side must be asked."""
         alias = normalise(typed.identifier, source.comparison)
-        if alias is None:  # what the app would make of it, nobody knows: a blocked user's name, perhaps
+        if alias is None:  # nobody's name, which a lenient app may yet take for somebody's
             return await self._deny(Reason.NOT_FOUND, typed)
         found = await self._accounts.find(source.name, alias)
         if len(found) == 1:  # an alias that two users claim belongs to nobody
             return await self._weigh(source, found[0], typed)
         if self._phases.of(source.name) is Phase.COMPLETE:
             return await self._deny(Reason.NOT_FOUND, typed)
-        if not is_acceptable(typed.password):
-            return Shown(outcome=Outcome.NOT_FOUND)  # the app may know better; nothing is stored
+        if not is_acceptable(typed.password):  # the app may know better; nothing is stored
+            return await self._show(Outcome.NOT_FOUND, typed)
         return MustAsk()
 
     async def ask(self, source: SourceRules, typed: Credentials, must: MustAsk, question: Question) -> Decision:
@@ -74,10 +74,10 @@ class Login:
                 raise
             return must.otherwise
         if isinstance(answer, Right):
-            return await self._confirmed(source, typed, must.candidate, answer)
+            return await self._confirmed(source, typed, must, answer)
         if answer in DENIALS:
             return await self._refused(must, DENIALS[answer], typed)
-        return Shown(outcome=answer)
+        return must.otherwise or await self._show(answer, typed)
 
     async def _weigh(self, source: SourceRules, candidate: Candidate, typed: Credentials) -> Decision | MustAsk:
         """The first table: an account was found."""
@@ -85,103 +85,83 @@ class Login:
             return await self._deny(Reason.BLOCKED, typed)
         if not is_acceptable(typed.password):
             return await self._deny(Reason.WRONG_PASSWORD, typed)
-        standing = await self._standing(candidate, typed)
-        if isinstance(standing, Denied):
-            return standing
-        if candidate.pending:  # did the change happen? Only the legacy side knows
-            return MustAsk(candidate=candidate, otherwise=standing)
-        if standing is not None:
-            return standing
-        if self._may_follow(source):
+        current = await self._by_current(candidate, typed)
+        if current is not None:  # did a pending change happen? Only the legacy side knows
+            return MustAsk(candidate=candidate, otherwise=current) if candidate.pending else current
+        held = await self._hasher.held(candidate.account.id, typed.password)
+        change = next((change for change in candidate.pending if change.held == held), None)
+        if change is not None:  # even back to a previous password: the app's own page allows that
+            return MustAsk(candidate=candidate, change=change)
+        if await self._passwords.is_previous(candidate.account.id, held):
+            return Denied(reason=Reason.PREVIOUS_PASSWORD)
+        if source.follows and self._phases.of(source.name) is Phase.MIGRATE:
             return MustAsk(candidate=candidate)
         return Denied(reason=Reason.WRONG_PASSWORD)
 
-    async def _standing(self, candidate: Candidate, typed: Credentials) -> Granted | Denied | None:
-        """Say what the store holds of this password: current, previous, or (None) never."""
+    async def _by_current(self, candidate: Candidate, typed: Credentials) -> Granted | None:
+        """Grant on the current password, renewing its encoding if the parameters are old; None for any other."""
         account, encoded = candidate.account, candidate.credential.encoded
         match = await self._hasher.verify(encoded, typed.password)
+        if match not in (Match.YES, Match.STALE):
+            return None
         if match is Match.STALE:
             renewed = await self._hasher.new(account.id, typed.password)
             await self._passwords.rehash(account.id, old=encoded, new=renewed)
             encoded = renewed.encoded
-        if match in (Match.YES, Match.STALE):
-            seen = candidate.credential.legacy_seen
-            return Granted(account=account, way=Way.STORE, encoded=encoded, legacy_seen=seen)
-        held = await self._hasher.held(account.id, typed.password)
-        if await self._passwords.is_previous(account.id, held):
-            return Denied(reason=Reason.PREVIOUS_PASSWORD)
-        return None
+        seen = candidate.credential.legacy_seen
+        return Granted(account=account, way=Way.STORE, encoded=encoded, legacy_seen=seen)
 
-    async def _confirmed(
-        self, source: SourceRules, typed: Credentials, candidate: Candidate | None, right: Right
-    ) -> Decision:
+    async def _confirmed(self, source: SourceRules, typed: Credentials, must: MustAsk, right: Right) -> Decision:
         """The second table, "right": a new account, or the account of that legacy id decides."""
-        if candidate is None or candidate.account.legacy_id != right.user.legacy_id:
+        if must.candidate is not None and must.candidate.account.legacy_id == right.user.legacy_id:
+            return await self._settle(source, typed, must, right)
+        owner = await self._owner(source, right)
+        if owner is None:
             if self._phases.of(source.name) is Phase.COMPLETE:
                 return Denied(reason=Reason.NOT_FOUND)
-            owner = await self._accounts.find_legacy(source.name, right.user.legacy_id)
-            if owner is None and await self._adopt.run(source.name, source.comparison, right, typed.password):
+            if await self._adopt.run(source.name, source.comparison, right, typed.password):
                 return await self._granted(source, right, Way.ADOPTED)
-            return await self._by_owner(source, typed, right)
-        return await self._follow(source, typed, candidate, right)
+            owner = await self._owner(source, right)  # a second request won the race
+        decision = await self._weigh(source, owner, typed) if owner else Denied(reason=Reason.BLOCKED)
+        return await self._settle(source, typed, decision, right) if isinstance(decision, MustAsk) else decision
 
-    async def _by_owner(self, source: SourceRules, typed: Credentials, right: Right) -> Decision:
-        """Let the account decide that the legacy id already has: another alias, or the race was lost."""
-        owner = await self._accounts.find_legacy(source.name, right.user.legacy_id)
-        if owner is None:
-            return Denied(reason=Reason.BLOCKED)
-        decision = await self._weigh(source, owner, typed)
-        if not isinstance(decision, MustAsk):
-            return decision
-        if right.legacy_seen is not None and right.legacy_seen == owner.credential.legacy_seen:
-            return decision.otherwise or Denied(reason=Reason.WRONG_PASSWORD)
-        return await self._follow(source, typed, owner, right)
-
-    async def _follow(
-        self, source: SourceRules, typed: Credentials, candidate: Candidate, right: Right
-    ) -> Decision:
-        """The legacy side opened with it, for this very account: settle pending changes, or follow."""
-        account, old = candidate.account, candidate.credential.encoded
-        if await self._opens(old, typed):
-            await self._drop(candidate.pending)  # asked for, and did not happen
-            return await self._granted(source, right, Way.STORE)
-        for change in candidate.pending:
-            if await self._opens(change.encoded, typed):
-                return await self._promote(source, typed, change, right)
-        if not self._may_follow(source):
-            return Denied(reason=Reason.WRONG_PASSWORD)
-        new = await self._hasher.new(account.id, typed.password)
-        if await self._passwords.follow(account.id, old=old, new=new, legacy_seen=right.legacy_seen):
+    async def _settle(self, source: SourceRules, typed: Credentials, must: MustAsk, right: Right) -> Decision:
+        """The legacy side opened with it, for this very account: end pending changes, or follow."""
+        candidate = must.candidate
+        assert candidate is not None
+        if must.otherwise is not None:  # the current password still opens: the changes did not happen
+            for change in candidate.pending:
+                await self._changes.drop(change.id)
+            return must.otherwise
+        if right.legacy_seen is not None and right.legacy_seen == candidate.credential.legacy_seen:
+            return await self._refused(must, Reason.WRONG_PASSWORD, typed)
+        if await self._replaced(candidate, must.change, typed, right):
             return await self._granted(source, right, Way.FOLLOWED)
         return await self._after_lost_race(source, typed, right)
 
-    async def _promote(
-        self, source: SourceRules, typed: Credentials, change: PendingChange, right: Right
-    ) -> Decision:
-        """A change whose confirmation never came is confirmed by this login."""
-        if await self._changes.promote(change.id, legacy_seen=right.legacy_seen, keep_session=None):
-            return await self._granted(source, right, Way.FOLLOWED)
-        return await self._after_lost_race(source, typed, right)
+    async def _replaced(
+        self, candidate: Candidate, change: PendingChange | None, typed: Credentials, right: Right
+    ) -> bool:
+        """Make the typed password the current one; False when somebody else changed it meanwhile."""
+        if change is not None:
+            return await self._changes.promote(change.id, legacy_seen=right.legacy_seen, keep_session=None)
+        account_id = candidate.account.id
+        new = await self._hasher.new(account_id, typed.password)
+        return await self._passwords.follow(
+            account_id, old=candidate.credential.encoded, new=new, legacy_seen=right.legacy_seen
+        )
 
     async def _after_lost_race(self, source: SourceRules, typed: Credentials, right: Right) -> Decision:
-        """Somebody else changed the password meanwhile: what they left decides."""
-        owner = await self._accounts.find_legacy(source.name, right.user.legacy_id)
-        standing = await self._standing(owner, typed) if owner else None
-        return standing or Denied(reason=Reason.WRONG_PASSWORD)
-
-    async def _refused(self, must: MustAsk, reason: Reason, typed: Credentials) -> Denied:
-        """The legacy side said no. A pending change whose new password this was did not happen."""
-        if must.candidate is None:
-            return await self._deny(reason, typed)
-        if must.otherwise is None:
-            for change in must.candidate.pending:
-                if await self._opens(change.encoded, typed):
-                    await self._drop((change,))
-        return Denied(reason=reason)
+        """Decide by what the other one left; the legacy side's yes was used up."""
+        owner = await self._owner(source, right)
+        decision = await self._weigh(source, owner, typed) if owner else Denied(reason=Reason.BLOCKED)
+        if isinstance(decision, MustAsk):
+            return decision.otherwise or Denied(reason=Reason.WRONG_PASSWORD)
+        return decision
 
     async def _granted(self, source: SourceRules, right: Right, way: Way) -> Decision:
         """Grant on what is committed now, and on nothing else."""
-        owner = await self._accounts.find_legacy(source.name, right.user.legacy_id)
+        owner = await self._owner(source, right)
         if owner is None or owner.account.state is not AccountState.ACTIVE:
             return Denied(reason=Reason.BLOCKED)
         credential = owner.credential
@@ -189,18 +169,24 @@ class Login:
             account=owner.account, way=way, encoded=credential.encoded, legacy_seen=credential.legacy_seen
         )
 
-    def _may_follow(self, source: SourceRules) -> bool:
-        return source.follows and self._phases.of(source.name) is Phase.MIGRATE
+    async def _refused(self, must: MustAsk, reason: Reason, typed: Credentials) -> Denied:
+        """The legacy side said no. A pending change to this very password did not happen."""
+        if must.candidate is None:
+            return await self._deny(reason, typed)
+        if must.change is not None:
+            await self._changes.drop(must.change.id)
+        return Denied(reason=reason)
 
-    async def _opens(self, encoded: Secret, typed: Credentials) -> bool:
-        return await self._hasher.verify(encoded, typed.password) in (Match.YES, Match.STALE)
-
-    async def _drop(self, pending: tuple[PendingChange, ...]) -> None:
-        for change in pending:
-            await self._changes.drop(change.id)
+    async def _owner(self, source: SourceRules, right: Right) -> Candidate | None:
+        return await self._accounts.find_legacy(source.name, right.user.legacy_id)
 
     async def _deny(self, reason: Reason, typed: Credentials) -> Denied:
         """Deny after the work that a wrong password of an account costs: verify, and held before?"""
         await self._hasher.dummy(typed.password)
         await self._hasher.dummy(typed.password)
         return Denied(reason=reason)
+
+    async def _show(self, outcome: Outcome, typed: Credentials) -> Shown:
+        """Leave the word to the app, after some work: no answer of the gateway's comes without any."""
+        await self._hasher.dummy(typed.password)
+        return Shown(outcome=outcome)

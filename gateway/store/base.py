@@ -37,7 +37,10 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingChange:
-    """A password change that the app was asked for and nobody has confirmed yet; `held` as of the new password."""
+    """A password change that the app was asked for and nobody has confirmed yet.
+
+    `held` is the digest by which its new password is recognised.
+    """
 
     id: UUID
     held: bytes = field(repr=False)
@@ -83,7 +86,7 @@ class StoredKey:
     algorithm: str
     state: str
     public_jwk: Mapping[str, str]
-    sealed_private: bytes
+    sealed_private: bytes = field(repr=False)
     created_at: datetime
     activated_at: datetime | None
 

@@ -136,7 +136,7 @@ async def test_pending_changes_come_with_the_candidate_in_their_order(store: Pos
     ids = [await store.changes.begin(wanted.account_id, password(text)) for text in ("second", "third")]
     [found] = await store.accounts.find("shop", "alice")
     assert [change.id for change in found.pending] == ids
-    assert [change.encoded for change in found.pending] == [password("second").encoded, password("third").encoded]
+    assert [change.held for change in found.pending] == [password("second").held, password("third").held]
 
 
 @pytest.mark.parametrize("text", ["al\0ice", "al\ud800ice"])
