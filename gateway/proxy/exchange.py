@@ -9,7 +9,6 @@ from typing import assert_never
 
 from structlog.typing import FilteringBoundLogger
 
-from gateway.accounts.ask import Question
 from gateway.accounts.change import Begun, Change, ChangeEnd
 from gateway.accounts.sessions import SessionKeeper
 from gateway.errors import (
@@ -31,7 +30,7 @@ from gateway.proxy.handoff import forward, lines, relay
 from gateway.proxy.limits import JUDGED_BYTES
 from gateway.proxy.signin import SignIn
 from gateway.proxy.steps import Reply, WholeRequest
-from gateway.store.base import Management, Session
+from gateway.store.base import Management
 
 BREAKDOWNS: Mapping[type[SluicegateError], tuple[str, str]] = {
     RequestRefused: ("refused", "gateway"),
@@ -97,20 +96,14 @@ class Exchange:
         try:
             answer = await forward(request, request.body)
         except AppUnavailable:  # it may have happened all the same
-            self._changed(app, request, begun, await self._confirmed(begun, question, session))
+            self._changed(app, request, begun, await self._change.confirm(begun, question, session_id=session.id))
             raise
         if judge(typed.rule, answer, JUDGED_BYTES) is Verdict.RIGHT:
-            self._changed(app, request, begun, await self._confirmed(begun, question, session))
+            end = await self._change.confirm(begun, question, session_id=session.id)
         else:
-            self._changed(app, request, begun, await self._change.drop(begun))
+            end = await self._change.drop(begun)
+        self._changed(app, request, begun, end)
         return relay(request, answer)
-
-    async def _confirmed(self, begun: Begun, question: Question, session: Session) -> ChangeEnd:
-        """Ask the legacy side; without the store the change stays pending until the next login."""
-        try:
-            return await self._change.confirm(begun, question, session_id=session.id)
-        except StoreUnavailable:
-            return ChangeEnd.PENDING
 
     def _changed(self, app: GuardedApp, request: WholeRequest, begun: Begun, end: ChangeEnd) -> None:
         self._events.password_changed(app.name, end)
