@@ -343,6 +343,7 @@ async def test_nothing_is_half_done_when_the_server_is_killed_under_load(server:
             await asyncio.sleep(0.005)
         os.kill(postmaster(state).pid, signal.SIGQUIT)
         assert {type(ending) for ending in await workers} <= {StoreUnavailable, CommitUnknown}
+        await asyncio.to_thread(server.stop)
         url = await asyncio.to_thread(server.start)
         rows = await fetch(url, "SELECT a.legacy_id, c.account_id IS NOT NULL AS has_credential, EXISTS (SELECT FROM"
                                 " aliases l WHERE l.account_id = a.id) AS has_alias, EXISTS (SELECT FROM audit e"
