@@ -68,13 +68,14 @@ class PostgresDatabase:
         """Put the login query. A connection on which it fails in any way is not used again."""
         with _translated():
             connection = await self._pool.acquire(timeout=self._timeout)
+            answer = None
             try:
-                return await self._read(connection, login)
-            except BaseException:
-                connection.terminate()
-                raise
+                answer = await self._read(connection, login)
             finally:
+                if answer is None:
+                    connection.terminate()
                 await self._pool.release(connection)
+            return answer
 
     async def _read(self, connection: "PoolConnectionProxy[asyncpg.Record]", login: str) -> Answer:
         transaction = connection.transaction(readonly=True)
@@ -143,11 +144,11 @@ def _translation(error: Exception) -> AdapterError:
         case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InvalidCatalogNameError():
             return AdapterMisconfigured("the database refuses the url's user, password or database name")
         case ValueError():
-            return AdapterMisconfigured(
-                "the url is not understood, or the query compares :login with a number"
-            )
+            return AdapterMisconfigured("the source's url is not understood")
         case _ if isinstance(error, UNAVAILABLE):
             return AdapterUnavailable("the database cannot be reached, or offers no TLS", Outcome.UNAVAILABLE)
+        case asyncpg.DataError() if type(error) is asyncpg.DataError:  # the driver's own, from before sending
+            return AdapterMisconfigured("the login query compares :login with what is no text; CAST it")
         case asyncpg.PostgresError():
             return AdapterMisconfigured(
                 f"PostgreSQL refuses the login query (SQLSTATE {error.sqlstate}); try it by hand"

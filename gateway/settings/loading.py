@@ -51,12 +51,16 @@ COMMON = tuple(key for key in keys_of(SourceSection) if key not in ("name", "opt
 PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
+def _no_further(_app: AppSection, _source: SourceSection | None) -> Iterable[tuple[positions.Path, str]]:
+    return ()
+
+
 def load(
     path: Path,
     environ: Mapping[str, str],
     source_options: Mapping[str, type[BaseModel]],
     rule_model: type[BaseModel],
-    examine: Examine = lambda app, source: (),  # noqa: ARG005
+    examine: Examine = _no_further,
 ) -> Settings:
     """Read a configuration file, with its secrets resolved.
 

@@ -7,7 +7,7 @@ written here holds what a variable or a file contains.
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -104,14 +104,11 @@ def secret_url(*schemes: str, word: str = "") -> PlainValidator:
     def read(value: object, info: ValidationInfo) -> Secret:
         if isinstance(value, Secret):
             return value
-        if not isinstance(value, str):
-            mistake(f"must be {forms}, env:NAME or file:PATH")
         if word and value == word:
             return Secret(word)
-        referred = surroundings(info).secret(value)
+        referred = surroundings(info).secret(value) if isinstance(value, str) else None
         url = referred.reveal() if referred else value
-        scheme, colon, _ = url.partition(":")
-        if not colon or scheme not in schemes or not _is_url(url):
+        if not isinstance(url, str) or not _is_url(url, schemes):
             mistake(f"must be {forms}, or env:NAME or file:PATH that holds one")
         if referred is None and _holds_password(url):
             mistake("holds a password, which must not stand in this file: write env:NAME or file:PATH")
@@ -120,12 +117,13 @@ def secret_url(*schemes: str, word: str = "") -> PlainValidator:
     return PlainValidator(read)
 
 
-def _is_url(text: str) -> bool:
+def _is_url(text: str, schemes: Sequence[str]) -> bool:
     try:
         urlsplit(text)
     except ValueError:
         return False
-    return text.isprintable()
+    scheme, colon, _ = text.partition(":")
+    return bool(colon) and scheme in schemes and text.isprintable()
 
 
 def _holds_password(url: str) -> bool:

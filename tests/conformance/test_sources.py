@@ -311,6 +311,14 @@ async def test_a_question_that_nobody_waits_for_leaves_the_source_whole(legacy: 
         assert (await known(source, "alice", "wonderland-7")).legacy_id == "1"
 
 
+async def test_a_source_closes_while_its_store_hangs(legacy: LegacyStore) -> None:
+    """The gateway's end does not wait for a legacy system."""
+    source = await legacy.source(PATIENT).__aenter__()
+    await known(source, "alice", "wonderland-7")
+    async with legacy.slow(), asyncio.timeout(PATIENT / 2):
+        await source.__aexit__(None, None, None)  # type: ignore[union-attr]
+
+
 async def test_questions_run_side_by_side(source: Source) -> None:
     """Thirty at once get thirty right answers, each its own."""
     people = [ALICE, BOB, CAROL] * 10
