@@ -108,6 +108,23 @@ async def test_a_wal_database_is_read_while_its_writer_has_it_open(file: Path, s
     assert row.encoded_hash == Secret("in the log")
 
 
+async def test_a_wal_database_whose_writer_has_closed_it_is_read_or_unavailable(
+    file: Path, source: SqlSource
+) -> None:
+    """Reading it needs a file beside it, which a reader may be unable to make; nobody is unknown for that."""
+    writer = sqlite3.connect(file)
+    writer.execute("PRAGMA journal_mode = WAL")
+    writer.close()
+    file.parent.chmod(0o500)
+    try:
+        row = await source.fetch("alice")
+    except AdapterUnavailable as error:
+        row = error.outcome
+    finally:
+        file.parent.chmod(0o700)
+    assert row is Outcome.UNAVAILABLE or isinstance(row, LegacyRow)
+
+
 @pytest.mark.parametrize(
     ("content", "outcome"),
     [(b"not a database, but a text of some length" * 100, Outcome.PROTOCOL_ERROR),
