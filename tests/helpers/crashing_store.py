@@ -11,13 +11,16 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 import asyncpg
 
 from gateway.model import Secret
 from gateway.store.postgres import PostgresStore
 from tests.helpers.rows import adoption, password
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 async def adopt(store: PostgresStore) -> None:
@@ -45,8 +48,8 @@ def die_after(statements: int) -> None:
     """Make asyncpg's connection kill this process once that many statements have been answered."""
     left = statements
 
-    def counted(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def call(*arguments: Any, **named: Any) -> Any:
+    def counted(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        async def call(*arguments: P.args, **named: P.kwargs) -> T:
             nonlocal left
             answer = await method(*arguments, **named)
             left -= 1
