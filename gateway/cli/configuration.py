@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.intercept.tables import RuleTable
-from gateway.plan import plan, source_options
-from gateway.settings import Settings, load
+from gateway.plan import read_settings
+from gateway.settings import Settings
 
 Config = Annotated[
     Path,
@@ -18,6 +17,4 @@ Config = Annotated[
 
 def read_configuration(path: Path) -> Settings:
     """Return the settings, everything checked that can be; raises `ConfigurationError`."""
-    settings = load(path, os.environ, source_options(), RuleTable)
-    plan(settings)
-    return settings
+    return read_settings(path, os.environ)

@@ -14,6 +14,7 @@ from gateway.cli import manage
 from gateway.cli.configuration import Config, read_configuration
 from gateway.cli.output import complain
 from gateway.errors import ConfigurationError, SluicegateError
+from gateway.plan import notes
 
 HEALTH_SECONDS = 5
 
@@ -42,6 +43,8 @@ def check(config: Config) -> None:
     """Read the configuration and say everything that is wrong with it; opens no connection."""
     settings = read_configuration(config)
     print(f"{config}: good; {len(settings.apps)} app(s), {len(settings.sources)} source(s)")
+    for note in notes(settings):
+        print(f"note: {note}")
 
 
 @cli.command()
