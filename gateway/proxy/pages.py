@@ -24,7 +24,7 @@ class Words:
 
 
 _GO_BACK = "Go back and try again. If it happens again, tell the people who run this site."
-_LATER = "Wait a moment and try again. Nothing was changed."
+_LATER = "Wait a moment and try again."
 
 WORDS = {
     400: Words(phrase="Bad Request", title="This request could not be understood", advice=_GO_BACK),

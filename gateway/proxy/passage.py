@@ -71,7 +71,6 @@ class Passage:
         self._head = head
         self._framing = framing
         self._extra = extra
-        self._unchunked = None
         self.is_request_whole = is_whole = framing is None or framing.is_complete
         wire = forward_request(head, peer=client.peer.encode(), scheme=client.scheme,
                                is_trusted=client.is_trusted, request_id=request_id,

@@ -286,6 +286,18 @@ async def test_an_intercepted_request_is_answered_by_a_task() -> None:
     assert desk.watcher.statuses == [200]
 
 
+@pytest.mark.parametrize(("sent", "interim"), [(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), (b"bo", b"")])
+async def test_the_gateway_says_100_only_to_who_still_waits(sent: bytes, interim: bytes) -> None:
+    """A client that sends its body without waiting needs no word (RFC 9110 10.1.1)."""
+    desk = Desk(interceptor=Door(Intercept(handler=reply, body_limit=10)))
+    client = desk.client()
+    client.sends(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n" + sent)
+    assert client.gets() == interim
+    client.sends(b"body"[len(sent):])
+    await desk.tasks.close(1.0)
+    assert client.gets() == OK
+
+
 async def test_a_reply_to_a_client_that_left_is_dropped() -> None:
     """The handler ran; nothing is written to a closed connection, and the account is not kept twice."""
     desk = Desk(interceptor=Door(Intercept(handler=reply, body_limit=10)))

@@ -82,8 +82,9 @@ async def test_at_the_deadline_all_are_aborted(sent: bytes) -> None:
     client = desk.client()
     client.sends(sent)
     draining = asyncio.get_running_loop().create_task(desk.connections.drain(0.0))
-    while not client.transport.is_aborted:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(5.0):
+        while not client.transport.is_aborted:
+            await asyncio.sleep(0)
     client.connection.connection_lost(None)
     await draining
     assert len(desk.connections) == 0
