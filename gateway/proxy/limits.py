@@ -35,7 +35,6 @@ class Limits:
 
     head: HeadLimits = field(default_factory=HeadLimits)
     login_body: int = LOGIN_BODY_BYTES
-    answer_judged: int = JUDGED_BYTES
     answer_held: int = HELD_BYTES
     head_seconds: float = HEAD_SECONDS
     body_seconds: float = BODY_SECONDS
