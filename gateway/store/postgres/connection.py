@@ -29,7 +29,9 @@ POOL_SIZE = 10
 SERVER_SETTINGS = {"application_name": "sluicegate", "idle_in_transaction_session_timeout": "10000"}
 
 # Only one reading of a URL is allowed: a password with a bare @, /, ? or # would end up in the host's place.
-URL = re.compile(r"postgres(?:ql)?://(?:[^@/?#\s]*@)?(?P<hosts>[^@/?#\s]*)(?:/[^@?#\s]*)?(?:\?(?P<query>[^@#\s]*))?")
+HOST = r"(?:\[[0-9A-Fa-f:.%]+\]|[^@/?#\s,:\[\]]*)(?::[0-9]{1,5})?"
+URL = re.compile(rf"postgres(?:ql)?://(?:[^@/?#\s]*@)?(?P<hosts>{HOST}(?:,{HOST})*)"
+                 r"(?:/[^@?#\s]*)?(?:\?(?P<query>[^@#\s]*))?")
 
 # What breaks at the server or on the way there, and how that is said after "the store at …".
 # The first match counts, so the particular stands before the general.

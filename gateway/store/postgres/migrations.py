@@ -5,6 +5,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 import asyncpg
+from asyncpg.exceptions import ClientConfigurationError
 
 from gateway.errors import ConfigurationError
 from gateway.store.postgres.connection import Connection, Database
@@ -19,6 +20,15 @@ STEP_TIMEOUT = 600.0
 CREATE_STEPS = """
     CREATE TABLE schema_steps (
         number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"""
+
+# What the operator has to put right, and how that is said.
+MISTAKES: tuple[tuple[type[Exception], str], ...] = (
+    (asyncpg.InsufficientPrivilegeError, "the user may not create tables"),
+    (asyncpg.DuplicateTableError, "the database holds another program's tables; give the gateway one of its own"),
+    (asyncpg.UndefinedObjectError, "an option of the URL is not known to the server"),
+    (ClientConfigurationError, "an option of the URL cannot be used"),
+)
+MISTAKEN = tuple(kind for kind, _ in MISTAKES)
 
 NOTE_STEP = "INSERT INTO schema_steps (number, name) VALUES ($1, $2)"
 
@@ -51,11 +61,10 @@ async def migrate(database: Database) -> None:
             await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCKS, SCHEMA_LOCK,
                                      timeout=STEP_TIMEOUT)
             await _apply(connection, steps)
-    except asyncpg.InsufficientPrivilegeError:
-        raise ConfigurationError(f"the store at {name}: the user may not create tables") from None
-    except asyncpg.DuplicateTableError:
-        raise ConfigurationError(f"the store at {name}: the database holds another program's tables;"
-                                 " give the gateway one of its own") from None
+    except MISTAKEN as error:
+        said = next(words for kind, words in MISTAKES if isinstance(error, kind))
+        # without the cause: it quotes the URL's options
+        raise ConfigurationError(f"the store at {name}: {said}") from None
 
 
 async def _apply(connection: Connection, steps: list[Step]) -> None:

@@ -28,6 +28,7 @@ def test_an_address_is_named_without_user_and_password(url: str, name: str) -> N
     "", "pa55word", "mysql://user:pa55word@db.test/gateway", "postgresql:/user:pa55word@db.test",
     "postgresql://user:pa55@word@db.test/gateway", "postgresql://user:pa55/word@db.test/gateway",
     "postgresql://user:pa55?word@db.test/gateway", "postgresql://user:pa55#word@db.test/gateway",
+    "postgresql://user:pa55word@db.test:port/gateway", "postgresql://user:pa55word@[db.test/gateway",
     "postgresql://user:pa55word@db.test/gateway#fragment", "postgresql://user:pa55 word@db.test/gateway",
 ])
 def test_a_url_with_two_readings_is_refused_without_quoting_it(url: str) -> None:
