@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import unescape
 from http.cookies import SimpleCookie
-from typing import Any
 from urllib.parse import urlencode
 
 PATIENCE = 30.0
@@ -44,8 +43,9 @@ class Page:
         """The names of all cookies that this answer sets or deletes."""
         return {line.partition("=")[0] for line in self.values("set-cookie")}
 
-    def json(self) -> Any:
-        return json.loads(self.text)
+    def json(self) -> dict[str, object]:
+        found: dict[str, object] = json.loads(self.text)
+        return found
 
 
 @dataclass(slots=True)

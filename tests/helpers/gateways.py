@@ -200,9 +200,10 @@ class GatewayProcess:
     async def start(self, **environ: str) -> None:
         """Start (again), with more environment if need be, and wait until it is ready."""
         command = [sys.executable, "-m", "gateway", "serve", "--config", str(self.configuration.file)]
+        whole = {**os.environ, **self.configuration.environ, **environ}
         with self._file.open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.configuration.environ, **environ},
-                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            self._process = subprocess.Popen(command, cwd=ROOT, env=whole, stdin=subprocess.DEVNULL, stdout=log,
+                                             stderr=log, start_new_session=True)
         async with asyncio.timeout(READY_SECONDS):
             while not await asyncio.to_thread(self._is_ready):
                 assert self._process.poll() is None, self.log

@@ -29,6 +29,7 @@ import argon2
 
 from gateway.demo.scene import free_port
 
+MARK = "Hare"  # stands in every password of these tests, and nowhere else
 ROOT = Path(__file__).parents[2]
 MANAGE = ROOT / "gateway" / "demo" / "site" / "manage.py"
 READY_SECONDS = 60.0
@@ -86,13 +87,16 @@ class Site:
         self._server = None
 
     def person(self, name: str, password: str = "", *, staff: bool = True, active: bool = True,
-               hasher: str = "pbkdf2") -> Person:
-        """Add a user; `name` gets a number, and so does the password unless one is given."""
+               hasher: str = "pbkdf2", as_kept: str = "") -> Person:
+        """Add a user; `name` gets a number, and so does the password unless one is given.
+
+        `as_kept` is the password's hash, if it must be a certain one.
+        """
         number = next(self._numbers)
-        name, password = f"{name}-{number}", password or f"Teapot+{number}&Hare=%"
+        name, password = f"{name}-{number}", password or f"Teapot+{number}&{MARK}=%"
         email = f"{name}@shop.test"
         with self._writing() as connection:
-            row = {"encoded": encoded(password, hasher), "name": name, "email": email, "staff": staff,
+            row = {"encoded": as_kept or encoded(password, hasher), "name": name, "email": email, "staff": staff,
                    "active": active}
             identity = connection.execute(INSERT, row).lastrowid
         assert identity is not None
@@ -108,6 +112,12 @@ class Site:
         with closing(sqlite3.connect(self.database, timeout=20)) as connection:
             [[found]] = connection.execute("SELECT password FROM auth_user WHERE id = ?", (person.id,))
         return str(found)
+
+    def sessions(self) -> int:
+        """Return how many sessions the site has opened so far, for anybody."""
+        with closing(sqlite3.connect(self.database, timeout=20)) as connection:
+            [[found]] = connection.execute("SELECT count(*) FROM django_session")
+        return int(found)
 
     def manage(self, *arguments: str) -> None:
         """Run the site's manage.py."""

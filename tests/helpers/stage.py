@@ -1,0 +1,116 @@
+"""A whole stage: the real site, a gateway before it, browsers, and a look into the store past both.
+
+Every password that is typed on a stage holds the word MARK, and no line of the gateway's logs may ever.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+
+from gateway.model import Secret
+from tests.helpers.browser import Browser
+from tests.helpers.gateways import PRESET, RunningGateway, configure, running_gateway
+from tests.helpers.postgres import fetch
+from tests.helpers.site import MARK, Person, Site
+
+PATIENCE = 10.0
+COOKIES = frozenset({"sluicegate-shop", "sluicegate-shop.session", "sluicegate-shop.device"})
+EVERY_TABLE = ("accounts", "aliases", "credentials", "previous_passwords", "pending_changes", "sessions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Is a site, the gateway before it with the source `kind` ("sql" or "form"), and the store's database.
+
+    `way` is the gateway's own way to the site's user table: a link that can be taken away.
+    """
+
+    site: Site
+    gateway: RunningGateway
+    database: Secret = field(repr=False)
+    kind: str
+    way: Path
+
+    def browser(self, **headers: str) -> Browser:
+        """Return a browser without any history."""
+        return Browser(self.gateway.url, headers=headers)
+
+    async def logged_in(self, person: Person, *, path: str = "/admin/login/") -> Browser:
+        """Return a browser in which a user has logged in."""
+        browser = self.browser()
+        page = await browser.log_in(person.name, person.password, path=path)
+        assert page.status == 302, page
+        assert browser.cookies.keys() >= COOKIES
+        return browser
+
+    async def is_granted(self, person: Person, password: str) -> bool:
+        """Log in once in a new browser, and say whether both the site and the gateway let the user in.
+
+        Anything between is a failure: a session with only one of them, or a denial that is not the site's own.
+        """
+        browser = self.browser()
+        page = await browser.log_in(person.name, password)
+        if page.status == 302:
+            assert {"sessionid", *COOKIES} <= browser.cookies.keys()
+            return True
+        assert page.status == 200
+        assert "errornote" in page.text
+        assert not browser.cookies.keys() & {"sessionid", *COOKIES}
+        return False
+
+    async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        """Look into the store."""
+        return await fetch(self.database, query, *arguments)
+
+    async def account(self, person: Person) -> asyncpg.Record | None:
+        """Return the account of a user of the site, or None; there is never a second one."""
+        legacy_id = str(person.id) if self.kind == "sql" else person.name
+        found = await self.rows("SELECT * FROM accounts WHERE legacy_id = $1", legacy_id)
+        assert len(found) <= 1
+        return found[0] if found else None
+
+    async def account_id(self, person: Person) -> UUID:
+        """Return the id of a user's account, which there is."""
+        account = await self.account(person)
+        assert account is not None
+        found: UUID = account["id"]
+        return found
+
+    async def stored(self) -> dict[str, int]:
+        """Return how many rows each table has that knows of users; empty tables are left out."""
+        counts = {table: (await self.rows(f"SELECT count(*) FROM {table}"))[0][0] for table in EVERY_TABLE}
+        return {table: count for table, count in counts.items() if count}
+
+    async def outcomes(self) -> dict[tuple[str, str], int]:
+        """Return how logins ended, as the gateway counts them: by outcome and decider."""
+        text = (await self.gateway.ask("/metrics")).text
+        from gateway.demo.walk import samples
+
+        return {(labels["outcome"], labels["decider"]): int(value)
+                for labels, value in samples(text, "sluicegate_logins_total") if value}
+
+
+@asynccontextmanager
+async def stage(site: Site, database: Secret, folder: Path, kind: str, *, app: str = "", rest: str = "",
+                source: str = "", upstream: int | None = None) -> AsyncIterator[Stage]:
+    """Set a stage; `app`, `rest` and `source` add lines to the configuration, `upstream` is another way to the site."""
+    way = folder / "way"
+    way.symlink_to(site.database)
+    configuration = configure(folder, store=database, upstream=upstream or site.port, app=f"{PRESET}\n{app}", rest=rest,
+                              legacy=way if kind == "sql" else None, source=source)
+    async with running_gateway(configuration) as gateway:
+        yield Stage(site=site, gateway=gateway, database=database, kind=kind, way=way)
+    told = "\n".join(gateway.log) + gateway.access_log.read_text()
+    assert MARK not in told
+
+
+async def until(condition: Callable[[], Awaitable[object]]) -> None:
+    """Wait until something that happens beside the answer has happened."""
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():
+            await asyncio.sleep(0.01)
