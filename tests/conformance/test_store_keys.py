@@ -10,26 +10,15 @@ import pytest
 from gateway.model import Secret
 from gateway.store.base import Keys, StoredKey
 from gateway.store.postgres import PostgresStore
-from tests.helpers.memory_store import MemoryKeys
 from tests.helpers.postgres import fetch
+from tests.helpers.stores import Store
 
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def on_postgres(store: PostgresStore) -> Keys:
+def keys(store: Store) -> Keys:
     return store.keys
-
-
-@pytest.fixture
-def in_memory() -> Keys:
-    return MemoryKeys()
-
-
-@pytest.fixture(params=["on_postgres", "in_memory"])
-def keys(request: pytest.FixtureRequest) -> Keys:
-    found: Keys = request.getfixturevalue(request.param)
-    return found
 
 
 def key(kid: str, *, state: str = "next") -> StoredKey:
@@ -77,7 +66,7 @@ async def test_a_secret_is_made_once_for_each_purpose(keys: Keys) -> None:
     assert await keys.secret("throttle", lambda: b"three") == b"three"
 
 
-async def test_what_the_maker_raises_leaves_nothing(store: PostgresStore) -> None:
+async def test_what_the_maker_raises_leaves_nothing(store: Store) -> None:
     """A key-encryption key that does not fit is found out before anything is written."""
     def refuse(*_: object) -> bytes:
         raise ValueError("it does not fit")
@@ -90,7 +79,7 @@ async def test_what_the_maker_raises_leaves_nothing(store: PostgresStore) -> Non
     assert await store.keys.secret("previous", lambda: b"one") == b"one"
 
 
-async def test_parallel_replicas_make_one_set_of_keys_and_one_secret(store: PostgresStore) -> None:
+async def test_parallel_replicas_make_one_set_of_keys_and_one_secret(store: Store) -> None:
     """The lock that replicas share lets one make and the others find."""
     made = 0
 
@@ -105,17 +94,17 @@ async def test_parallel_replicas_make_one_set_of_keys_and_one_secret(store: Post
     assert made == 1
 
 
-async def test_a_keys_times_are_the_stores(store: PostgresStore) -> None:
+async def test_a_keys_times_are_the_stores(postgres: PostgresStore) -> None:
     """A replica whose clock is wrong does not make a key look old."""
-    for found in await store.keys.ensure(pair_if_none):
+    for found in await postgres.keys.ensure(pair_if_none):
         assert found.created_at > LONG_AGO
         assert found.activated_at in (None, found.created_at)
 
 
-async def test_new_keys_are_audited_by_id_only(store: PostgresStore, database: Secret) -> None:
+async def test_new_keys_are_audited_by_id_only(postgres: PostgresStore, database: Secret) -> None:
     """What was added, and never the sealed part."""
-    await store.keys.ensure(pair_if_none)
-    await store.keys.secret("previous", lambda: b"one")
+    await postgres.keys.ensure(pair_if_none)
+    await postgres.keys.secret("previous", lambda: b"one")
     entries = await fetch(database, "SELECT event, detail FROM audit ORDER BY id")
     assert [(entry["event"], json.loads(entry["detail"])) for entry in entries] == [
         ("key added", {"kid": "b", "state": "active"}), ("key added", {"kid": "a", "state": "next"}),

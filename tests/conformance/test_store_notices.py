@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from gateway.store.base import StoredKey
 from gateway.store.postgres import PostgresStore
 from tests.helpers.postgres import fetch
 from tests.helpers.rows import adoption, handle, password
+from tests.helpers.stores import Store
 
 HOUR = timedelta(hours=1)
 PATIENCE = 10.0
@@ -40,9 +42,8 @@ class Listener:
             return await self._heard.get()
 
 
-@pytest.fixture
-async def listener(store: PostgresStore) -> AsyncIterator[Listener]:
-    """Is a listener that has just been connected."""
+@asynccontextmanager
+async def listening_to(store: Store) -> AsyncIterator[Listener]:
     listener = Listener()
     async with asyncio.TaskGroup() as tasks:
         listening = tasks.create_task(store.notices.listen(listener))
@@ -51,13 +52,27 @@ async def listener(store: PostgresStore) -> AsyncIterator[Listener]:
         listening.cancel()
 
 
-async def alice(store: PostgresStore) -> UUID:
+@pytest.fixture
+async def listener(store: Store) -> AsyncIterator[Listener]:
+    """Is a listener that has just been connected, on each implementation."""
+    async with listening_to(store) as listener:
+        yield listener
+
+
+@pytest.fixture
+async def on_postgres(postgres: PostgresStore) -> AsyncIterator[Listener]:
+    """Is one whose connection can be lost."""
+    async with listening_to(postgres) as listener:
+        yield listener
+
+
+async def alice(store: Store) -> UUID:
     wanted = adoption()
     assert await store.accounts.adopt(wanted)
     return wanted.account_id
 
 
-async def test_the_end_of_a_session_is_heard(store: PostgresStore, listener: Listener) -> None:
+async def test_the_end_of_a_session_is_heard(store: Store, listener: Listener) -> None:
     """Its id is told once."""
     session = await store.sessions.open(account_id=await alice(store), app="shop", handle=handle("a"), lifetime=HOUR)
     assert session is not None
@@ -70,21 +85,21 @@ async def test_the_end_of_a_session_is_heard(store: PostgresStore, listener: Lis
 
 
 @pytest.mark.parametrize("state", [AccountState.BLOCKED, AccountState.DELETED])
-async def test_a_block_and_a_deletion_are_heard(store: PostgresStore, listener: Listener, state: AccountState) -> None:
+async def test_a_block_and_a_deletion_are_heard(store: Store, listener: Listener, state: AccountState) -> None:
     """One word for all sessions of the account."""
     account_id = await alice(store)
     await store.management.set_state(account_id, state, actor="cli")
     assert await listener.hear() == ("account", str(account_id))
 
 
-async def test_a_followed_password_is_heard(store: PostgresStore, listener: Listener) -> None:
+async def test_a_followed_password_is_heard(store: Store, listener: Listener) -> None:
     """All sessions of the account ended with it."""
     account_id = await alice(store)
     await store.passwords.follow(account_id, old=password("first").encoded, new=password("second"), legacy_seen=None)
     assert await listener.hear() == ("account", str(account_id))
 
 
-async def test_a_promotion_names_the_sessions_that_ended(store: PostgresStore, listener: Listener) -> None:
+async def test_a_promotion_names_the_sessions_that_ended(store: Store, listener: Listener) -> None:
     """The kept one is not among them."""
     account_id = await alice(store)
     kept, other = [await store.sessions.open(account_id=account_id, app="shop", handle=handle(text), lifetime=HOUR)
@@ -98,7 +113,7 @@ async def test_a_promotion_names_the_sessions_that_ended(store: PostgresStore, l
     assert await listener.hear() == ("account", str(account_id))
 
 
-async def test_new_keys_are_heard(store: PostgresStore, listener: Listener) -> None:
+async def test_new_keys_are_heard(store: Store, listener: Listener) -> None:
     """Other workers read them anew."""
     made = StoredKey(kid="k", algorithm="EdDSA", state="next", public_jwk={}, sealed_private=b"s",
                      created_at=datetime.now(UTC), activated_at=None)
@@ -106,28 +121,28 @@ async def test_new_keys_are_heard(store: PostgresStore, listener: Listener) -> N
     assert await listener.hear() == ("keys", "")
 
 
-async def test_a_lost_connection_is_made_anew_and_says_so(store: PostgresStore, listener: Listener,
+async def test_a_lost_connection_is_made_anew_and_says_so(postgres: PostgresStore, on_postgres: Listener,
                                                           database: Secret) -> None:
     """After a loss everything is to be read again, and later changes are heard."""
-    await store.phases.ensure("shop", Phase.MIGRATE)
+    await postgres.phases.ensure("shop", Phase.MIGRATE)
     for phase in (Phase.COMPLETE, Phase.MIGRATE):
         assert len(await fetch(database, END_LISTENERS)) == 1
-        assert await listener.hear() == ("resync", "")
-        await store.phases.change("shop", phase, actor="cli")
-        assert await listener.hear() == ("phase", "shop")
+        assert await on_postgres.hear() == ("resync", "")
+        await postgres.phases.change("shop", phase, actor="cli")
+        assert await on_postgres.hear() == ("phase", "shop")
 
 
-async def test_a_resync_that_failed_is_owed(store: PostgresStore, listener: Listener, database: Secret) -> None:
+async def test_a_resync_that_failed_is_owed(postgres: PostgresStore, on_postgres: Listener, database: Secret) -> None:
     """A worker that could not re-read is told again until it could."""
-    await store.phases.ensure("shop", Phase.MIGRATE)
-    listener.failures = 2
+    await postgres.phases.ensure("shop", Phase.MIGRATE)
+    on_postgres.failures = 2
     await fetch(database, END_LISTENERS)
-    assert [await listener.hear() for _ in range(3)] == [("resync", "")] * 3
-    await store.phases.change("shop", Phase.COMPLETE, actor="cli")
-    assert await listener.hear() == ("phase", "shop")
+    assert [await on_postgres.hear() for _ in range(3)] == [("resync", "")] * 3
+    await postgres.phases.change("shop", Phase.COMPLETE, actor="cli")
+    assert await on_postgres.hear() == ("phase", "shop")
 
 
-async def test_what_was_rolled_back_is_not_heard(store: PostgresStore, listener: Listener) -> None:
+async def test_what_was_rolled_back_is_not_heard(store: Store, listener: Listener) -> None:
     """A word belongs to its transaction."""
     def refuse(_: object) -> list[StoredKey]:
         raise ValueError("no key today")

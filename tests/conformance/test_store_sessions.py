@@ -10,54 +10,50 @@ import pytest
 from gateway.model import AccountState, Secret
 from gateway.store.base import Sessions
 from gateway.store.postgres import PostgresStore
-from tests.helpers.memory_store import Clock, MemorySessions
+from tests.helpers.memory_store import Clock, MemoryStore
 from tests.helpers.postgres import fetch
 from tests.helpers.rows import adoption, handle
+from tests.helpers.stores import Store
 
 HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Is a set of sessions with what surrounds it: accounts, blocks and time."""
+    """Is a store with its time."""
 
-    sessions: Sessions
-    account: Callable[[], Awaitable[UUID]]
-    block: Callable[[UUID], Awaitable[None]]
+    store: Store
     wait: Callable[[timedelta], Awaitable[None]]
+
+    @property
+    def sessions(self) -> Sessions:
+        return self.store.sessions
+
+    async def account(self) -> UUID:
+        wanted = adoption(str(uuid4()))
+        assert await self.store.accounts.adopt(wanted)
+        return wanted.account_id
+
+    async def block(self, account_id: UUID) -> None:
+        await self.store.management.set_state(account_id, AccountState.BLOCKED, actor="cli")
 
 
 @pytest.fixture
-def on_postgres(store: PostgresStore, database: Secret) -> World:
-    async def account() -> UUID:
-        wanted = adoption(str(uuid4()))
-        assert await store.accounts.adopt(wanted)
-        return wanted.account_id
-
-    async def block(account_id: UUID) -> None:
-        await store.management.set_state(account_id, AccountState.BLOCKED, actor="cli")
-
+def on_postgres(postgres: PostgresStore, database: Secret) -> World:
     async def wait(span: timedelta) -> None:
         await fetch(database, "UPDATE sessions SET expires_at = expires_at - $1::interval", span)
 
-    return World(sessions=store.sessions, account=account, block=block, wait=wait)
+    return World(store=postgres, wait=wait)
 
 
 @pytest.fixture
 def in_memory() -> World:
     clock = Clock()
-    sessions = MemorySessions(clock)
-
-    async def account() -> UUID:
-        return uuid4()
-
-    async def block(account_id: UUID) -> None:
-        sessions.inactive.add(account_id)
 
     async def wait(span: timedelta) -> None:
         clock.advance(span.total_seconds())
 
-    return World(sessions=sessions, account=account, block=block, wait=wait)
+    return World(store=MemoryStore(clock), wait=wait)
 
 
 @pytest.fixture(params=["on_postgres", "in_memory"])
@@ -128,7 +124,7 @@ async def test_ending_twice_or_what_never_was_is_no_error(world: World) -> None:
     assert await world.sessions.live("shop", handle("a")) is None
 
 
-async def test_an_unknown_account_opens_no_session(store: PostgresStore) -> None:
+async def test_an_unknown_account_opens_no_session(store: Store) -> None:
     """There is no session without an account."""
     assert await store.sessions.open(account_id=uuid4(), app="shop", handle=handle("a"), lifetime=HOUR) is None
 

@@ -37,12 +37,12 @@ class World:
 
 
 @pytest.fixture
-def on_postgres(store: PostgresStore, database: Secret) -> World:
+def on_postgres(postgres: PostgresStore, database: Secret) -> World:
     async def wait(seconds: float) -> None:
         await fetch(database, "UPDATE throttle SET blocked_until = blocked_until - $1::interval,"
                               " forget_at = forget_at - $1::interval", timedelta(seconds=seconds))
 
-    return World(throttle=store.throttle, wait=wait)
+    return World(throttle=postgres.throttle, wait=wait)
 
 
 @pytest.fixture

@@ -1,12 +1,20 @@
-"""The store's protocols for keys, throttle and sessions, kept in memory: for tests that open no sockets."""
+"""The store in memory, for tests that open no sockets: it passes the conformance suites of the real one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
-from gateway.errors import StoreUnavailable
-from gateway.store.base import Session, StoredKey, ThrottlePolicy
+from gateway.model import Phase
+from gateway.store.base import StoredKey, ThrottlePolicy
+from tests.helpers.memory_accounts import (
+    MemoryAccounts,
+    MemoryChanges,
+    MemoryManagement,
+    MemoryNotices,
+    MemoryPasswords,
+    MemorySessions,
+    Reachable,
+    Rows,
+)
 
 
 class Clock:
@@ -22,20 +30,11 @@ class Clock:
         self.now += seconds
 
 
-class Reachable:
-    """Raises `StoreUnavailable` from every call while `is_down`."""
-
-    is_down = False
-
-    def _reach(self) -> None:
-        if self.is_down:
-            raise StoreUnavailable("the store is down")
-
-
 class MemoryKeys(Reachable):
     """Is `gateway.store.base.Keys` in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, notices: MemoryNotices | None = None) -> None:
+        self._notices = notices or MemoryNotices()
         self.rows: list[StoredKey] = []
         self.secrets: dict[str, bytes] = {}
 
@@ -45,7 +44,10 @@ class MemoryKeys(Reachable):
 
     async def ensure(self, make: Callable[[Sequence[StoredKey]], Sequence[StoredKey]]) -> Sequence[StoredKey]:
         self._reach()
-        self.rows += make(tuple(self.rows))
+        made = make(tuple(self.rows))
+        self.rows += made
+        if made:
+            self._notices.tell("keys", "")
         return tuple(self.rows)
 
     async def secret(self, purpose: str, make: Callable[[], bytes]) -> bytes:
@@ -92,37 +94,52 @@ def pause(failures: int, policy: ThrottlePolicy) -> float:
     return min(2.0 ** (failures - policy.free - 1), policy.longest.total_seconds())
 
 
-class MemorySessions(Reachable):
-    """Is `gateway.store.base.Sessions` in memory; `inactive` holds the accounts that may not log in."""
+class MemoryPhases(Reachable):
+    """Is `gateway.store.base.Phases` in memory."""
+
+    def __init__(self, notices: MemoryNotices | None = None) -> None:
+        self._notices = notices or MemoryNotices()
+        self.rows: dict[str, Phase] = {}
+
+    async def ensure(self, source: str, first: Phase) -> Phase:
+        self._reach()
+        return self.rows.setdefault(source, first)
+
+    async def all(self) -> Mapping[str, Phase]:
+        self._reach()
+        return dict(sorted(self.rows.items()))
+
+    async def change(self, source: str, phase: Phase, *, actor: str) -> bool:
+        self._reach()
+        before = self.rows.get(source)
+        if before is None:
+            return False
+        self.rows[source] = phase
+        if before is not phase:
+            self._notices.tell("phase", source)
+        return True
+
+
+class MemoryStore:
+    """Is the whole store; each attribute implements one protocol of `gateway.store.base`."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self.rows: dict[bytes, Session] = {}
-        self.reasons: dict[UUID, str] = {}
-        self.inactive: set[UUID] = set()
-        self.reads = 0
+        rows: Rows = {}
+        self.notices = MemoryNotices()
+        self.keys = MemoryKeys(self.notices)
+        self.throttle = MemoryThrottle(clock)
+        self.phases = MemoryPhases(self.notices)
+        self.sessions = MemorySessions(clock, self.notices, rows.__contains__)
+        self.accounts = MemoryAccounts(rows, clock)
+        self.passwords = MemoryPasswords(rows, self.sessions)
+        self.changes = MemoryChanges(rows, self.sessions)
+        self.management = MemoryManagement(rows, self.sessions)
 
-    async def open(self, *, account_id: UUID, app: str, handle: bytes, lifetime: timedelta) -> Session | None:
-        self._reach()
-        if account_id in self.inactive:
-            return None
-        expires = datetime.fromtimestamp(self._clock(), UTC) + lifetime
-        session = Session(id=UUID(int=len(self.rows) + 1), account_id=account_id, app=app, expires_at=expires)
-        self.rows[handle] = session
-        return session
-
-    async def live(self, app: str, handle: bytes) -> Session | None:
-        self._reach()
-        self.reads += 1
-        session = self.rows.get(handle)
-        if session is None or session.app != app or session.id in self.reasons:
-            return None
-        is_over = session.expires_at.timestamp() <= self._clock() or session.account_id in self.inactive
-        return None if is_over else session
-
-    async def end(self, session_id: UUID, *, reason: str) -> None:
-        self._reach()
-        self.reasons.setdefault(session_id, reason)
+    def go_down(self) -> None:
+        """Make every call raise `StoreUnavailable`."""
+        for part in (self.keys, self.throttle, self.phases, self.sessions, self.accounts, self.passwords,
+                     self.changes, self.management):
+            part.is_down = True
 
 
 def damaged(row: StoredKey) -> StoredKey:
