@@ -28,7 +28,7 @@ DATABASE = "postgres"
 # Seconds. A start after a crash replays the log first.
 START_TIMEOUT = 60.0
 WATCH_INTERVAL = 0.5
-LONGEST_PAUSE = 5.0
+LONGEST_PAUSE = 3.0
 
 # A socket's whole path must stay below 108 bytes on Linux and 104 on macOS; "/.s.PGSQL.5432.lock" is 19.
 LONGEST_SOCKET_PARENT = 60

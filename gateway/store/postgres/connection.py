@@ -136,18 +136,23 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection, outside any transaction."""
         with translated(self.address.name):
-            try:
-                async with self._pool.acquire(timeout=CONNECT_TIMEOUT) as connection:
-                    with _lost_when_closed(connection):
-                        yield connection
-            except asyncpg.ReadOnlySQLTransactionError:
-                # the server was demoted under us: no connection to it is of any use
-                await self._pool.expire_connections()
+            async with self._borrowed() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator[Connection]:
+        try:
+            async with self._pool.acquire(timeout=CONNECT_TIMEOUT) as connection:
+                with _lost_when_closed(connection):
+                    yield connection
+        except asyncpg.ReadOnlySQLTransactionError:
+            # the server was demoted under us: no connection to it is of any use
+            await self._pool.expire_connections()
+            raise
+        except asyncpg.InterfaceError as error:
+            if not self._pool.is_closing():
                 raise
-            except asyncpg.InterfaceError as error:
-                if not self._pool.is_closing():
-                    raise
-                raise ConnectionAbortedError("the store is being closed") from error
+            raise ConnectionAbortedError("the store is being closed") from error
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

@@ -1,6 +1,8 @@
 """The store and its server: opening, schema, and lines that break at the worst moment."""
 
 import asyncio
+import os
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -201,6 +203,32 @@ class TestLostCommits:
         found = await store.accounts.find_legacy("shop", "7")
         assert found is not None
         assert found.credential.encoded == password("second").encoded
+
+
+class TestSilence:
+    """A listener whose peer says nothing."""
+
+    async def test_a_server_that_vanished_without_a_word_is_noticed(self, store: PostgresStore, database: Secret,
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its process is stopped here, as a pulled cable would: the listener asks, gives up and connects anew."""
+        monkeypatch.setattr("gateway.store.postgres.notices.SILENCE", 0.1)
+        monkeypatch.setattr("gateway.store.postgres.connection.COMMAND_TIMEOUT", 0.2)
+        heard: asyncio.Queue[str] = asyncio.Queue()
+
+        async def listen(topic: str, _: str) -> None:
+            heard.put_nowait(topic)
+
+        async with asyncio.TaskGroup() as tasks, asyncio.timeout(20):
+            listening = tasks.create_task(store.notices.listen(listen))
+            assert await heard.get() == "resync"
+            [row] = await fetch(database, "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+                                          " AND datname = current_database()")
+            os.kill(row["pid"], signal.SIGSTOP)
+            try:
+                assert await heard.get() == "resync"
+            finally:
+                os.kill(row["pid"], signal.SIGCONT)
+            listening.cancel()
 
 
 class TestBorder:
