@@ -50,6 +50,10 @@ class Login:
         self._phases = phases
         self._adopt = adopt
 
+    def follows(self, source: SourceRules) -> bool:
+        """Say whether a password that an account never held may have been set on the legacy side."""
+        return source.follows and self._phases.of(source.name) is Phase.MIGRATE
+
     async def look_up(self, source: SourceRules, typed: Credentials) -> Decision | MustAsk:
         """Decide by what the store knows, or say that the legacy side must be asked."""
         alias = normalise(typed.identifier, source.comparison)
@@ -94,7 +98,7 @@ class Login:
             return MustAsk(candidate=candidate, change=change)
         if await self._passwords.is_previous(candidate.account.id, held):
             return Denied(reason=Reason.PREVIOUS_PASSWORD)
-        if source.follows and self._phases.of(source.name) is Phase.MIGRATE:
+        if self.follows(source):
             return MustAsk(candidate=candidate)
         return Denied(reason=Reason.WRONG_PASSWORD)
 

@@ -39,7 +39,7 @@ BREAKDOWNS: Mapping[type[SluicegateError], tuple[str, str]] = {
     LegacyUnavailable: ("unavailable", "legacy"),
     AppUnavailable: ("unavailable", "app"),
 }
-"""How a login that ended in an error counts: outcome and decider."""
+"""How a login that ended in an error counts: outcome and decider. Each kind stands for its own kinds, too."""
 
 
 class Exchange:
@@ -122,7 +122,7 @@ class Exchange:
     def _observe_breakdown(self, app: GuardedApp, match: Match, error: SluicegateError) -> None:
         """Count a login that could not be decided or was refused; log why, in our own words."""
         if any(rule.kind is RuleKind.LOGIN for rule in match.rules):
-            outcome, decider = BREAKDOWNS[type(error)]
+            outcome, decider = next(end for kind, end in BREAKDOWNS.items() if isinstance(error, kind))
             self._events.login(app.name, outcome, decider)
         self._log.warning("exchange failed", app=app.name, status=error.status, error=type(error).__name__,
                           reason=str(error))

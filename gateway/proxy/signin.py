@@ -103,8 +103,9 @@ class SignIn:
             case Granted() as granted:
                 return await self._hand_over(typed, granted, heard.answer)
             case Denied() as denied:
+                reply = await self._deny(typed, denied, heard.answer)
                 self._end(typed, "denied", heard.decider, reason=denied.reason)
-                return await self._deny(typed, denied, heard.answer)
+                return reply
             case Shown() as shown:
                 return await self._show(typed, shown, heard.answer, reservation)
             case other:
@@ -134,6 +135,8 @@ class SignIn:
                 await reservation.refund()
             raise
         if isinstance(heard.decision, Granted):
+            if heard.decision.way is Way.ADOPTED:  # committed, whatever becomes of this login
+                self._events.migrated(typed.app.source.name, "login")
             await reservation.succeeded()
         if isinstance(heard.decision, Denied):
             reservation.failed()
@@ -171,8 +174,6 @@ class SignIn:
     async def _hand_over(self, typed: Typed, granted: Granted, answer: Answer | None) -> Reply:
         """The password is right: the app must say so too, then the gateway session begins."""
         app, request = typed.app, typed.request
-        if granted.way is Way.ADOPTED:
-            self._events.migrated(app.source.name, "login")
         if answer is None:
             answer = await self._replayed(typed)
         verdict = _judged(typed, answer)
@@ -182,10 +183,12 @@ class SignIn:
             return relay(request, answer)
         issued = await self._sessions.issue(granted.account, app.name)
         if issued is None:  # blocked in this very moment
+            reply = await self._deny(typed, Denied(reason=Reason.BLOCKED), answer)
             self._end(typed, "denied", STORE, reason=Reason.BLOCKED, account=granted.account)
-            return await self._deny(typed, Denied(reason=Reason.BLOCKED), answer)
+            return reply
         await self._accounts.logged_in(granted.account.id)
-        self._tasks.start(self._note_rehash(typed, granted))
+        if self._login.follows(app.source):
+            self._tasks.start(self._note_rehash(typed, granted))
         decider = STORE if granted.way is Way.STORE else LEGACY
         self._end(typed, "granted", decider, reason=granted.way, account=granted.account)
         return relay(request, answer, lines((*issued.fields, self._device(typed))))

@@ -11,6 +11,7 @@ import pytest
 from gateway.model import AccountState, Phase, Secret
 from gateway.store.postgres import PostgresStore
 from tests.helpers.browser import Browser, Page
+from tests.helpers.cutting_proxy import Cut, cutting_proxy
 from tests.helpers.relay import Relay
 from tests.helpers.site import Person, Site
 from tests.helpers.stage import COOKIES, Stage, stage, until
@@ -209,7 +210,7 @@ async def test_without_the_source_only_those_who_crossed_get_in(site: Site, data
 
 
 async def test_without_the_site_nothing_is_decided(site: Site, database: Secret, tmp_path: Path, kind: str) -> None:
-    """502 for those who crossed and those who did not, however often they try; then it is as if nothing had been."""
+    """502 for everybody, however often they try, and no session; then it is as if nothing had been."""
     async with Relay(lambda: asyncio.open_connection("127.0.0.1", site.port)) as relay, \
             stage(site, database, tmp_path, kind, upstream=relay.port) as scene:
         alice, bob = site.person("alice"), site.person("bob")
@@ -219,11 +220,31 @@ async def test_without_the_site_nothing_is_decided(site: Site, database: Secret,
         for person in (alice, bob) * 7:  # more than an account's budget of failures
             body = urlencode({"username": person.name, "password": person.password})
             assert (await scene.browser().post("/admin/login/", body)).status == 502
-        if kind == "form":
-            assert await scene.stored() == before
+        body = urlencode({"username": alice.name, "password": "wrong Hare"})
+        assert (await scene.browser().post("/admin/login/", body)).status == 502
+        assert (await scene.stored())["sessions"] == before["sessions"]
+        assert (await scene.account(bob) is not None) == (kind == "sql")  # whom his source knows has crossed
+        outcomes = await scene.outcomes()
+        assert outcomes == {("granted", "legacy"): 1, ("unavailable", "app"): 15}  # each login counts once
         await relay.restore()
         assert await scene.is_granted(bob, bob.password)
         assert (await scene.stored())["accounts"] == 2
+
+
+@pytest.mark.parametrize("cut", Cut)
+async def test_a_lost_commit_is_never_a_wrong_password(site: Site, database: Secret, tmp_path: Path, kind: str,
+                                                       cut: Cut) -> None:
+    """Where the adoption is found to have happened the login goes on; else it is a 503, and the next one works."""
+    async with cutting_proxy(database) as (line, url), stage(site, url, tmp_path, kind) as scene:
+        alice = site.person("alice")
+        line.arm(cut)
+        page = await scene.browser().log_in(alice.name, alice.password)
+        assert line.has_cut
+        assert page.status == (302 if cut is Cut.AFTER else 503)
+        assert await scene.is_granted(alice, alice.password)
+        assert (await scene.stored())["accounts"] == 1
+        samples = (await scene.gateway.ask("/metrics")).text
+        assert 'sluicegate_migrations_total{source="people",way="login"} 1.0' in samples
 
 
 async def test_a_complete_source_is_never_asked_again(scene: Stage) -> None:
