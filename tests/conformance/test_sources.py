@@ -20,7 +20,8 @@ from adapters.base import AdapterError, AdapterUnavailable, HashSource, LegacyRo
 from adapters.sql import SqlOptions, SqlSource
 from gateway.hashing.scheme import Match
 from gateway.hashing.swapper import Swapper
-from gateway.model import LegacyUser, Outcome, Secret
+from gateway.model import LegacyUser, Outcome, Profile, Secret
+from tests.helpers.legacy_sources import LegacyUsers, ShowsHashes, TakesPasswords
 from tests.helpers.legacy_users import (
     ALICE,
     BOB,
@@ -116,6 +117,36 @@ class PostgresTable:
         self._relay.let_go()
 
 
+class InMemory:
+    """The store of the unit tests, under either kind of source."""
+
+    def __init__(self, kind: type[ShowsHashes | TakesPasswords]) -> None:
+        self._kind = kind
+        self._users = LegacyUsers()
+        for person in EVERYBODY:
+            profile = Profile(username=person.username, email=person.email,
+                              name=f"{person.first_name} {person.last_name}".strip(),
+                              attributes={"phone": person.phone} if person.phone else {})
+            identifiers = (person.username, person.email) if person.email else (person.username,)
+            self._users.add(str(person.id), *identifiers, password="", profile=profile, hindrance=person.hindrance)
+            self._users.set_hash(str(person.id), person.encoded or "")
+
+    def source(self, timeout_seconds: float) -> AbstractAsyncContextManager[Source]:
+        return self._kind(self._users, timeout_seconds=timeout_seconds)
+
+    async def take_away(self) -> None:
+        self._users.is_away = True
+
+    async def bring_back(self) -> None:
+        self._users.is_away = False
+
+    @asynccontextmanager
+    async def slow(self) -> AsyncIterator[None]:
+        self._users.awake.clear()
+        yield
+        self._users.awake.set()
+
+
 @pytest.fixture(scope="session")
 async def legacy_tables(postgres_server: PostgresServer) -> AsyncIterator[Secret]:
     """Is a database of the embedded server with EVERYBODY in it; no test writes to it."""
@@ -140,9 +171,21 @@ async def postgres_table(folder: Path, tables: Secret) -> AsyncIterator[LegacySt
         yield PostgresTable(f"postgresql://{user}@127.0.0.1:{relay.port}{parts.path}?sslmode=disable", relay)
 
 
+@asynccontextmanager
+async def hashes_in_memory(folder: Path, tables: Secret) -> AsyncIterator[LegacyStore]:
+    yield InMemory(ShowsHashes)
+
+
+@asynccontextmanager
+async def passwords_in_memory(folder: Path, tables: Secret) -> AsyncIterator[LegacyStore]:
+    yield InMemory(TakesPasswords)
+
+
 STORES: Mapping[str, Callable[[Path, Secret], AbstractAsyncContextManager[LegacyStore]]] = {
     "sqlite": sqlite_file,
     "postgresql": postgres_table,
+    "hashes in memory": hashes_in_memory,
+    "passwords in memory": passwords_in_memory,
 }
 
 
