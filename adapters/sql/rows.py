@@ -13,6 +13,7 @@ REQUIRED = (LEGACY_ID, PASSWORD_HASH)
 PROFILE = ("username", "email", "name")
 HINDRANCES = {"disabled": Outcome.DISABLED, "locked": Outcome.LOCKED, "must_change": Outcome.MUST_CHANGE}
 KNOWN = frozenset({*REQUIRED, *PROFILE, *HINDRANCES})
+LONGEST_ID = 255  # characters; keys are numbers, UUIDs or names, and must fit an index of the new store
 FALSE_WORDS = frozenset({"", "0", "f", "false", "n", "no", "off"})  # booleans kept as text
 
 
@@ -61,6 +62,9 @@ def _legacy_id(value: object) -> str:
     text = value.hex() if isinstance(value, bytes) else "" if value is None else str(value)
     if not text:
         raise AdapterMisconfigured("the login query returns a row whose legacy_id is empty")
+    if len(text) > LONGEST_ID or not text.isprintable():
+        raise AdapterMisconfigured(f"the login query returns a legacy_id that is no key: longer than {LONGEST_ID} "
+                                   "characters, or with control characters")
     return text
 
 

@@ -153,3 +153,10 @@ def test_a_flag_that_is_true_keeps_a_user_from_crossing(columns: dict[str, objec
     user = read(**columns).user
     assert user.hindrance is hindrance
     assert user.profile.attributes == {}
+
+
+@pytest.mark.parametrize("value", ["x" * 256, "7\0", "7\n", "\ud800"])
+def test_what_cannot_be_a_key_is_a_mistake_of_the_query(value: object) -> None:
+    """The new store could not keep it, or could not tell it from another."""
+    with pytest.raises(AdapterMisconfigured, match="no key"):
+        read(legacy_id=value)
