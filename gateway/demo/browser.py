@@ -7,6 +7,8 @@ import urllib.parse
 from dataclasses import dataclass, field
 from html import unescape
 
+from gateway.demo.seen import NotSeen
+
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 TIMEOUT_SECONDS = 60
 
@@ -27,9 +29,9 @@ class Browser:
     base: str
     cookies: dict[str, str] = field(default_factory=dict)
 
-    def get(self, path: str) -> Page:
+    def get(self, path: str, **headers: str) -> Page:
         """Fetch a page; redirects are shown, not followed."""
-        return self._request("GET", path, "", {})
+        return self._request("GET", path, "", headers)
 
     def submit(self, path: str, **fields: str) -> Page:
         """Open the form at `path`, keep its hidden fields, fill in the others and send it."""
@@ -47,11 +49,15 @@ class Browser:
     def _request(self, method: str, path: str, body: str, headers: dict[str, str]) -> Page:
         connection = http.client.HTTPConnection(self.base.removeprefix("http://"), timeout=TIMEOUT_SECONDS)
         cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
-        connection.request(method, path, body.encode(), headers | (cookie if self.cookies else {}))
-        answer = connection.getresponse()
-        text = answer.read().decode("utf-8", "replace")
+        try:
+            connection.request(method, path, body.encode(), headers | (cookie if self.cookies else {}))
+            answer = connection.getresponse()
+            text = answer.read().decode("utf-8", "replace")
+        except (OSError, http.client.HTTPException) as error:
+            raise NotSeen(f"an answer to {method} {path} ({error})") from None
+        finally:
+            connection.close()
         self._keep(answer.headers.get_all("Set-Cookie") or [])
-        connection.close()
         return Page(status=answer.status, location=answer.headers.get("Location", ""), body=text)
 
     def _keep(self, lines: list[str]) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+PROC = Path("/proc")
 STOP_SECONDS = 4.0  # Ctrl-C is answered within five
 POLL_SECONDS = 0.05
 
@@ -58,8 +59,8 @@ class Processes:
         """Stop what an earlier demo left running in this state; return the names."""
         stopped = []
         for record in self._records.glob("*.pid"):
-            pid = int(record.read_text())
-            if str(self._state) in _command_line(pid):
+            number = record.read_text().strip()
+            if number.isdecimal() and str(self._state) in _command_line(pid := int(number)):
                 _signal(pid, signal.SIGTERM)
                 _wait_for_end(pid, STOP_SECONDS)
                 _signal(pid, signal.SIGKILL)
@@ -69,15 +70,20 @@ class Processes:
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
-    """Signal the process's whole session; it may be gone."""
-    with contextlib.suppress(ProcessLookupError):
+    """Signal the process's whole session; it may be gone, or (macOS) dead and not yet waited for."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 
 
 def _command_line(pid: int) -> str:
-    shown = subprocess.run(  # noqa: S603
-        ["ps", "-ww", "-o", "command=", "-p", str(pid)],  # noqa: S607  # POSIX, on Linux and macOS
-        capture_output=True, text=True, check=False,
+    """Return a process's command line; empty when it is gone."""
+    if PROC.joinpath("self", "cmdline").exists():  # small systems have no ps
+        try:
+            return PROC.joinpath(str(pid), "cmdline").read_text("utf-8", "replace").replace("\0", " ")
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
+    shown = subprocess.run(  # noqa: S603  # a number
+        ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False,
     )
     return shown.stdout
 

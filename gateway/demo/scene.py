@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gateway.model import Secret
 
+HOST = "127.0.0.1"
 APP = "shop"
 SOURCE = "shop-users"
 
@@ -53,12 +54,12 @@ class Scene:
     @property
     def public_url(self) -> str:
         """The address that a browser opens."""
-        return f"http://127.0.0.1:{self.public_port}"
+        return f"http://{HOST}:{self.public_port}"
 
     @property
     def private_url(self) -> str:
         """The address of the private listener."""
-        return f"http://127.0.0.1:{self.private_port}"
+        return f"http://{HOST}:{self.private_port}"
 
     @property
     def configuration(self) -> Path:
@@ -71,6 +72,16 @@ class Scene:
         return self.state / "site" / "site.sqlite3"
 
     @property
+    def store(self) -> Path:
+        """The gateway's own state folder, with the new store."""
+        return self.state / "store"
+
+    @property
+    def token_file(self) -> Path:
+        """The private listener's token, made by the gateway at its first start."""
+        return self.store / "private-token"
+
+    @property
     def way(self) -> Path:
         """The gateway's own way to that database: a link that can be taken away."""
         return self.state / "legacy.sqlite3"
@@ -81,7 +92,7 @@ class Scene:
         self.restore()
         self.configuration.write_text(CONFIGURATION.format(
             public=self.public_port, private=self.private_port, site=self.site_port, app=APP, source=SOURCE,
-            legacy=self.way,
+            legacy=self.way.name,  # relative: a folder's name may hold what a URL or TOML cannot
         ))
 
     def cut(self) -> None:
@@ -94,8 +105,8 @@ class Scene:
             self.way.symlink_to(self.database)
 
     def token(self) -> Secret:
-        """Return the private listener's token, made by the gateway at its first start."""
-        return Secret((self.state / "store" / "private-token").read_text().strip())
+        """Return the private listener's token."""
+        return Secret(self.token_file.read_text().strip())
 
     def site_environ(self) -> dict[str, str]:
         """Return the environment of the site's own processes."""
@@ -106,6 +117,6 @@ class Scene:
 def free_port() -> int:
     """Return a port on loopback that nobody uses now."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
         return port

@@ -5,31 +5,33 @@ Every login that it makes is counted, so that the last step can hold `/metrics` 
 
 import asyncio
 import json
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import asyncpg
 import jwt
 
 from gateway.demo.browser import Browser, Page
+from gateway.demo.cast import manage
 from gateway.demo.scene import APP, SOURCE, Scene
+from gateway.demo.seen import NotSeen, expect
 from gateway.demo.users import USERS
+from gateway.errors import ConfigurationError
 from gateway.model import Secret
 
 PARALLEL = 50
-PASSWORDS = {user.name: user.password for user in USERS}
-
-
-class NotSeen(Exception):
-    """Says which expected thing the walk did not see."""
+PASSWORDS: Mapping[str, str] = {user.name: user.password for user in USERS}
+BEHIND_THE_GATEWAY = """
+import sys
+from django.contrib.auth.models import User
+name, password = sys.stdin.read().split("\\n")
+user = User.objects.get(username=name)
+user.set_password(password)
+user.save()
+"""
 
 
 @dataclass(slots=True)
@@ -43,13 +45,22 @@ class Walk:
     alice: Browser | None = None
 
     def run(self) -> None:
-        """Walk all steps; raises `NotSeen` at the first that fails."""
+        """Walk all steps; raises `NotSeen` at the first that fails.
+
+        The walk begins where nobody has crossed yet; raises `ConfigurationError` elsewhere.
+        """
+        if self._accounts(""):
+            raise ConfigurationError(f"the walk needs a state in which nobody has crossed yet; in {self.scene.state}"
+                                     " somebody has: name another --state, or none")
         steps = (self.wrong_password, self.first_right_password, self.account_in_store, self.token_verifies,
                  self.legacy_way_is_cut, self.password_changes, self.parallel_first_logins, self.numbers)
         for number, step in enumerate(steps, 1):
             started = time.monotonic()
-            proof = step()
             doing = (step.__doc__ or "").strip().splitlines()[0]
+            try:
+                proof = step()
+            except NotSeen as missing:
+                raise NotSeen(f"the walk ends at step {number}. {doing} Not seen: {missing}") from missing
             self.say(f"  {number}. {doing}\n     seen: {proof} ({time.monotonic() - started:.1f} s)")
 
     def wrong_password(self) -> str:
@@ -70,7 +81,7 @@ class Walk:
 
     def account_in_store(self) -> str:
         """The account is in the store, argon2id, with its profile."""
-        account, = self._accounts("alice")
+        account = self._account("alice")
         expect(account["email"] == "alice@example.test", "alice's e-mail address")
         encoded = str(self._query("SELECT encoded FROM credentials WHERE account_id = $1", account["id"]))
         expect(encoded.startswith("$argon2id$v=19$"), "an argon2id hash")
@@ -80,11 +91,15 @@ class Walk:
         """The JWT verifies against the JWKS with an independent PyJWT call."""
         expect(self.alice is not None, "alice's browser")
         assert self.alice is not None
-        token = self.alice.cookies[f"sluicegate-{APP}"]
-        key = jwt.PyJWKClient(f"{self.scene.public_url}/.well-known/jwks.json").get_signing_key_from_jwt(token)
-        claims = jwt.decode(token, key, algorithms=["EdDSA"], audience=APP, issuer=self.scene.public_url)
-        account, = self._accounts("alice")
-        expect(claims["sub"] == account["id"], "alice's account as the subject")
+        token = self.alice.cookies.get(f"sluicegate-{APP}", "")
+        expect(token, "the gateway's token in a cookie")
+        key_set = self.alice.get("/.well-known/jwks.json").body
+        try:
+            key = jwt.PyJWKSet.from_json(key_set)[jwt.get_unverified_header(token)["kid"]]
+            claims = jwt.decode(token, key, algorithms=["EdDSA"], audience=APP, issuer=self.scene.public_url)
+        except (jwt.PyJWTError, KeyError) as error:
+            raise NotSeen(f"a token that PyJWT verifies ({error})") from None
+        expect(claims["sub"] == self._account("alice")["id"], "alice's account as the subject")
         return f"EdDSA, kid {key.key_id}, sub {claims['sub']}, {claims['exp'] - claims['iat']} s"
 
     def legacy_way_is_cut(self) -> str:
@@ -111,16 +126,18 @@ class Walk:
                                     new_password2=second)
         expect(changed.location == "/admin/password_change/done/", "the site's “password changed”")
         self._expect_only("alice", second, (first,), decider="store")
-        self._manage("from django.contrib.auth.models import User; u = User.objects.get(username='alice');"
-                     f"u.set_password({third!r}); u.save()")
+        manage(self.scene, "shell", "-v0", "-c", BEHIND_THE_GATEWAY, given=f"alice\n{third}")
         self._expect_only("alice", third, (second, first), decider="legacy")
         return "after each change the newest password gave 302, every earlier one Django's error note"
 
     def parallel_first_logins(self) -> str:
         """50 parallel first logins of bob make one account and 50 correct answers."""
         browsers = [Browser(self.scene.public_url) for _ in range(PARALLEL)]
-        with ThreadPoolExecutor(PARALLEL) as pool:
+        pool = ThreadPoolExecutor(PARALLEL)
+        try:
             pages = list(pool.map(lambda browser: browser.log_in("bob", PASSWORDS["bob"]), browsers))
+        finally:
+            pool.shutdown(wait=False)  # who is asked to stop does not wait for these
         expect(all(page.status == 302 for page in pages), f"{PARALLEL} redirects")
         self.logins["granted", "legacy"] += 1
         self.logins["granted", "store"] += PARALLEL - 1
@@ -130,7 +147,7 @@ class Walk:
 
     def numbers(self) -> str:
         """/metrics counts exactly these events."""
-        text = self._private("/metrics").decode()
+        text = self._private("/metrics")
         counted = {
             (labels["outcome"], labels["decider"]): int(value)
             for labels, value in samples(text, "sluicegate_logins_total") if value
@@ -154,16 +171,19 @@ class Walk:
             page = self._log_in(Browser(self.scene.public_url), name, password, ("denied", "store"))
             expect(page.status == 200 and "errornote" in page.body, "an earlier password refused")
 
+    def _account(self, name: str) -> dict[str, str]:
+        found = self._accounts(name)
+        expect(len(found) == 1, f"one account of {name}")
+        return found[0]
+
     def _accounts(self, name: str) -> list[dict[str, str]]:
         found: list[dict[str, str]] = json.loads(self._private(f"/api/users?q={name}"))["users"]
         return found
 
-    def _private(self, path: str) -> bytes:
-        request = urllib.request.Request(self.scene.private_url + path, headers={  # noqa: S310  # ours, http
-            "Authorization": f"Bearer {self.scene.token().reveal()}"})
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            body: bytes = answer.read()
-            return body
+    def _private(self, path: str) -> str:
+        page = Browser(self.scene.private_url).get(path, Authorization=f"Bearer {self.scene.token().reveal()}")
+        expect(page.status == 200, f"200 for {path} of the private listener, not {page.status}")
+        return page.body
 
     def _query(self, sql: str, *arguments: object) -> object:
         async def fetch() -> object:
@@ -174,18 +194,6 @@ class Walk:
                 await connection.close()
 
         return asyncio.run(fetch())
-
-    def _manage(self, code: str) -> None:
-        subprocess.run(  # noqa: S603  # our own site
-            [sys.executable, str(Path(__file__).parent / "site" / "manage.py"), "shell", "-v0", "-c", code],
-            env=self.scene.site_environ(), check=True, stdout=subprocess.DEVNULL,
-        )
-
-
-def expect(is_seen: object, what: str) -> None:
-    """Raise `NotSeen` unless it is so."""
-    if not is_seen:
-        raise NotSeen(what)
 
 
 def samples(text: str, name: str) -> list[tuple[dict[str, str], float]]:
