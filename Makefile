@@ -9,7 +9,7 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(READY) ## a Django site with three users behind the gateway; WALK=1 walks through the crossing and exits
-	@$(BIN)/sluicegate demo $(if $(WALK),--walk) $(if $(STATE),--state $(STATE)) $(if $(PORT),--port $(PORT)) $(if $(PRIVATE_PORT),--private-port $(PRIVATE_PORT))
+	@$(BIN)/sluicegate demo $(if $(WALK),--walk) $(if $(STATE),--state "$(STATE)") $(if $(PORT),--port $(PORT)) $(if $(PRIVATE_PORT),--private-port $(PRIVATE_PORT))
 
 test: $(READY) ## all tests; those whose servers are missing say so (see test-deps)
 	@$(BIN)/python -m pytest -q

@@ -69,7 +69,8 @@ class Site:
         """Make the tables, serve, and wait until the login page is there."""
         self.manage("migrate", "-v0")
         command = [sys.executable, "-m", "gunicorn", "gateway.demo.site.wsgi", "--bind", f"127.0.0.1:{self.port}",
-                   "--threads", "8", "--log-level", "warning", "--worker-tmp-dir", str(self._folder)]
+                   "--threads", "8", "--log-level", "warning", "--no-control-socket",
+                   "--worker-tmp-dir", str(self._folder)]
         with (self._folder / "site.log").open("ab") as log:
             self._server = subprocess.Popen(command, cwd=ROOT, env=self._environ, stdout=log, stderr=log,
                                             start_new_session=True)
