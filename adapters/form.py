@@ -1,12 +1,12 @@
 """The app as its own source: a login in a clean room, as a browser without any history would do it.
 
-Owns one try: the login page, its hidden fields and cookies, one POST of exactly the typed identifier and
-password, the verdict, and the probe of a page that only a logged-in user sees. The browser's own cookies
-never come near it. The user's identity is their normalised identifier: a form shows no primary key.
+Owns one try: the login page, its hidden fields and cookies, one POST of identifier and password, the verdict,
+and the probe of a page that only a logged-in user sees. The browser's own cookies never come near it. The
+user's identity is their normalised identifier: a form shows no primary key.
 """
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager
 from html.parser import HTMLParser
 from types import TracebackType
@@ -68,28 +68,38 @@ class FormSource(AbstractAsyncContextManager["FormSource"]):
         await self._room().get(self._rule.page)
 
     async def authenticate(self, login: str, password: Secret) -> LegacyUser | Outcome:
-        """Log in once in a clean room."""
-        identity = normalise(login, self._comparison)
-        if identity is None:
+        """Log in once in a clean room.
+
+        A name is typed without what does not count in it (blanks around it, compatibility forms): an app
+        where those do count must not vouch for somebody else's name.
+        """
+        identity, name = normalise(login, self._comparison), normalise(login, Comparison.EXACT)
+        if identity is None or name is None:
             return Outcome.NOT_FOUND
         room = self._room()
         page = await room.get(self._rule.page)
-        fields = _login_form(page, self._rule.password)
-        fields |= {self._rule.identifier: login, self._rule.password: password.reveal()}
-        answer = await room.post(self._rule.path, urlencode(fields).encode())
+        fields = _fitting(_login_form(page, self._rule.password), self._rule.fields)
+        fields |= {self._rule.identifier: name, self._rule.password: password.reveal()}
+        answer = await room.post(self._target, urlencode(fields).encode())
         match judge(self._rule, answer, JUDGED_BODY):
             case Verdict.WRONG:
                 return Outcome.WRONG_PASSWORD
             case Verdict.UNKNOWN:
                 raise _unclear("the app's answer to a login is neither right nor wrong by its rule")
             case Verdict.RIGHT:
-                return await self._probed(room, login, identity)
+                return await self._probed(room, name, identity)
 
-    async def _probed(self, room: "_CleanRoom", login: str, identity: str) -> LegacyUser:
+    async def _probed(self, room: "_CleanRoom", name: str, identity: str) -> LegacyUser:
         seen = await room.get(self._probe.path)
-        if not self._probe.conditions.hold(seen, JUDGED_BODY, path=self._probe.path):
+        if not seen.is_whole or not self._probe.conditions.hold(seen, JUDGED_BODY, path=self._probe.path):
             raise _unclear("the app's answer looked right, but its probe page shows no logged-in user")
-        return LegacyUser(legacy_id=identity, identifiers=(login,), profile=Profile(username=login))
+        return LegacyUser(legacy_id=identity, identifiers=(name,), profile=Profile(username=name))
+
+    @property
+    def _target(self) -> str:
+        """The address of a login, with a query by which the rule applies."""
+        query = urlencode(_fitting({}, self._rule.query))
+        return f"{self._rule.path}?{query}" if query else self._rule.path
 
     def _room(self) -> "_CleanRoom":
         return _CleanRoom(self._send, self._origin, self._prefix)
@@ -157,27 +167,86 @@ def _login_form(page: Answer, password_field: str) -> dict[str, str]:
     return reader.found
 
 
+def _fitting(found: Mapping[str, str], wanted: Mapping[str, frozenset[str]]) -> dict[str, str]:
+    """Return the fields with which a rule applies: those found, each discriminator with a value that fits.
+
+    The value "" stands for an absent field.
+    """
+    chosen = {name: min(values) for name, values in wanted.items() if found.get(name, "") not in values}
+    return {name: value for name, value in {**found, **chosen}.items() if value or name not in chosen}
+
+
 class _FormReader(HTMLParser):
-    """Finds the first form that has the password field, and what its other fields hold."""
+    """Finds the first form that has the password field, and what a browser would send beside it.
+
+    That is the values of its fields, and of the first of its buttons (HTML 4.10.21.2, implicit submission).
+    """
 
     def __init__(self, password_field: str) -> None:
         super().__init__()
         self.found: dict[str, str] | None = None
         self._password_field = password_field
         self._fields: dict[str, str] = {}
+        self._has_button = False
+        self._select = ""
+        self._text_of = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in attrs}
+        self._text_of = ""
         if tag == "form":
-            self._fields = {}
-        elif tag == "input" and self.found is None:
-            self._input({name: value or "" for name, value in attrs})
+            self._end_form()
+        elif "disabled" not in attributes:
+            self._control(tag, attributes)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "form" and self.found is None and self._password_field in self._fields:
-            self.found = self._fields
+        self._text_of = ""
+        if tag == "form":
+            self._end_form()
+        if tag == "select":
+            self._select = ""
 
-    def _input(self, attributes: dict[str, str]) -> None:
-        kind = attributes.get("type", "text").lower()
-        is_off = kind in ("checkbox", "radio") and "checked" not in attributes
-        if attributes.get("name") and kind not in ("button", "image", "reset", "file") and not is_off:
-            self._fields.setdefault(attributes["name"], attributes.get("value", ""))
+    def handle_data(self, data: str) -> None:
+        if self._text_of:
+            self._fields[self._text_of] += data.strip()
+
+    def close(self) -> None:
+        super().close()
+        self._end_form()  # browsers end it with the page, too
+
+    def _end_form(self) -> None:
+        if self.found is None and self._password_field in self._fields:
+            self.found = self._fields
+        self._fields, self._has_button, self._select = {}, False, ""
+
+    def _control(self, tag: str, attributes: dict[str, str]) -> None:
+        name = attributes.get("name", "")
+        match tag, attributes.get("type", "").lower():
+            case ("input", "submit" | "image") | ("button", "" | "submit"):
+                self._button(name, attributes)
+            case "input", "checkbox" | "radio":
+                if "checked" in attributes:
+                    self._keep(name, attributes.get("value", "on"))
+            case "input", kind if kind not in ("button", "reset", "file"):
+                self._keep(name, attributes.get("value", ""))
+            case "select", _:
+                self._select = name
+            case "option", _:
+                self._option(attributes)
+            case _:
+                pass
+
+    def _keep(self, name: str, value: str) -> None:
+        if name:
+            self._fields.setdefault(name, value)
+
+    def _button(self, name: str, attributes: dict[str, str]) -> None:
+        if not self._has_button and attributes.get("type", "").lower() != "image":
+            self._keep(name, attributes.get("value", ""))
+        self._has_button = True
+
+    def _option(self, attributes: dict[str, str]) -> None:
+        """Take the selected option of a choice, or its first; without a value its text is sent."""
+        if self._select and ("selected" in attributes or self._select not in self._fields):
+            self._fields[self._select] = attributes.get("value", "")
+            self._text_of = "" if "value" in attributes else self._select
