@@ -125,6 +125,7 @@ class MemoryStore:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         rows: Rows = {}
+        self.rows = rows
         self.notices = MemoryNotices()
         self.keys = MemoryKeys(self.notices)
         self.throttle = MemoryThrottle(clock)
