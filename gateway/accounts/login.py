@@ -72,7 +72,7 @@ class Login:
         """Let the legacy side decide; raises `LegacyUnavailable` when it cannot and nothing else can."""
         known = must.candidate.credential.legacy_seen if must.candidate and not must.otherwise else None
         try:
-            answer = await question.ask(typed.identifier, typed.password, unless_seen=known)
+            answer = await self._answer(typed, question, known)
         except LegacyUnavailable:
             if must.otherwise is None:
                 raise
@@ -82,6 +82,14 @@ class Login:
         if answer in DENIALS:
             return await self._refused(must, DENIALS[answer], typed)
         return must.otherwise or await self._show(answer, typed)
+
+    async def _answer(self, typed: Credentials, question: Question, known: bytes | None) -> Right | Outcome:
+        """Ask for the name as typed, and where that is nobody's, as applications read it."""
+        answer = await question.ask(typed.identifier, typed.password, unless_seen=known)
+        name = normalise(typed.identifier, Comparison.EXACT)
+        if answer is not Outcome.NOT_FOUND or name is None or name == typed.identifier:
+            return answer
+        return await question.ask(name, typed.password, unless_seen=known)
 
     async def _weigh(self, source: SourceRules, candidate: Candidate, typed: Credentials) -> Decision | MustAsk:
         """The first table: an account was found."""

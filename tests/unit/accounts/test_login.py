@@ -386,6 +386,26 @@ async def test_names_compare_as_the_source_says(crossing: Crossing) -> None:
     assert (await crossing.granted("ALICE", FIRST)).way is Way.STORE
 
 
+@pytest.mark.parametrize("name", ["alice ", "\talice", "ａｌｉｃｅ", "alice\n"])
+async def test_a_name_is_read_as_applications_read_it(crossing: Crossing, name: str) -> None:
+    """Blanks around it and compatibility forms do not count: neither at the first login nor later, nor for a block."""
+    assert (await crossing.granted(name, FIRST)).way is Way.ADOPTED
+    assert (await crossing.granted(name, FIRST)).way is Way.STORE
+    crossing.legacy.set_password("1", SECOND)
+    assert (await crossing.granted(name, SECOND)).way is Way.FOLLOWED
+    await set_state(crossing, "1", AccountState.BLOCKED)
+    assert await crossing.denied(name, SECOND) is Reason.BLOCKED
+    assert await crossing.accounts() == 1
+
+
+async def test_a_name_is_asked_for_as_typed_first(crossing: Crossing) -> None:
+    """Where blanks do count, the user whose name has them is meant, and no other."""
+    crossing.legacy.add("9", "alice ", password=SECOND)
+    assert (await crossing.granted("alice ", SECOND)).account.legacy_id == "9"
+    assert (await crossing.granted("alice", FIRST)).account.legacy_id == "1"
+    assert await crossing.denied("alice ", FIRST) is Reason.WRONG_PASSWORD
+
+
 @pytest.mark.parametrize("name", ["al\0ice", "al\u200bice", "", " ", "a" * 256])
 async def test_a_name_that_can_be_nobodys_is_denied(crossing: Crossing, name: str) -> None:
     """Control and zero-width characters are refused: an app may read over them and take it for a blocked user."""
