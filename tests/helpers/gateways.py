@@ -21,7 +21,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,11 +32,10 @@ import structlog
 
 from gateway.app import Logs, build
 from gateway.demo.scene import free_port
-from gateway.intercept.tables import RuleTable
 from gateway.model import Secret
-from gateway.plan import source_options
+from gateway.plan import read_settings
 from gateway.server import listening
-from gateway.settings import Settings, load
+from gateway.settings import Settings
 from gateway.telemetry.accesslog import AccessLog
 from gateway.telemetry.logs import Redaction
 from gateway.telemetry.redaction import Redactor
@@ -104,7 +103,7 @@ class Configuration:
 
     def settings(self) -> Settings:
         """Read the file, as the command line does."""
-        return load(self.file, self.environ, source_options(), RuleTable)
+        return read_settings(self.file, self.environ)
 
 
 def configure(folder: Path, *, store: Secret, upstream: int, legacy: Path | None, app: str = PRESET, rest: str = "",
@@ -170,10 +169,14 @@ async def running_gateway(configuration: Configuration) -> AsyncIterator[Running
 
 
 class GatewayProcess:
-    """Is a gateway as operators run it. Its words are in `log`, whatever became of it."""
+    """Is a gateway as operators run it. Its words are in `log`, whatever became of it.
 
-    def __init__(self, configuration: Configuration) -> None:
+    `within` is the beginning of a command that ends by running another one in its place.
+    """
+
+    def __init__(self, configuration: Configuration, *, within: Sequence[str] = ()) -> None:
         self.configuration = configuration
+        self._within = within
         self.url = configuration.url
         self.private_url = configuration.private_url
         self._file = configuration.file.with_suffix(".log")
@@ -199,7 +202,7 @@ class GatewayProcess:
 
     async def start(self, **environ: str) -> None:
         """Start (again), with more environment if need be, and wait until it is ready."""
-        command = [sys.executable, "-m", "gateway", "serve", "--config", str(self.configuration.file)]
+        command = [*self._within, sys.executable, "-m", "gateway", "serve", "--config", str(self.configuration.file)]
         whole = {**os.environ, **self.configuration.environ, **environ}
         with self._file.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, env=whole, stdin=subprocess.DEVNULL, stdout=log,

@@ -11,11 +11,13 @@ from pathlib import Path
 from uuid import UUID
 
 import asyncpg
+from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.model import Secret
-from tests.helpers.browser import Browser
-from tests.helpers.gateways import PRESET, RunningGateway, configure, running_gateway
+from tests.helpers.browser import Browser, Page
+from tests.helpers.gateways import PRESET, Configuration, RunningGateway, configure, running_gateway
 from tests.helpers.postgres import fetch
+from tests.helpers.shop import RULES, Shop
 from tests.helpers.site import MARK, Person, Site
 
 PATIENCE = 10.0
@@ -24,13 +26,12 @@ EVERY_TABLE = ("accounts", "aliases", "credentials", "previous_passwords", "pend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """Is a site, the gateway before it with the source `kind` ("sql" or "form"), and the store's database.
+class Hall:
+    """Is a gateway with the source `kind` ("sql" or "form"), and its store's database.
 
-    `way` is the gateway's own way to the site's user table: a link that can be taken away.
+    `way` is the gateway's own way to the application's user table: a link that can be taken away.
     """
 
-    site: Site
     gateway: RunningGateway
     database: Secret = field(repr=False)
     kind: str
@@ -39,6 +40,29 @@ class Stage:
     def browser(self, **headers: str) -> Browser:
         """Return a browser without any history."""
         return Browser(self.gateway.url, headers=headers)
+
+    async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        """Look into the store."""
+        return await fetch(self.database, query, *arguments)
+
+    async def stored(self) -> dict[str, int]:
+        """Return how many rows each table has that knows of users; empty tables are left out."""
+        counts = {table: (await self.rows(f"SELECT count(*) FROM {table}"))[0][0] for table in EVERY_TABLE}
+        return {table: count for table, count in counts.items() if count}
+
+    async def outcomes(self) -> dict[tuple[str, str], int]:
+        """Return how logins ended, as the gateway counts them: by outcome and decider."""
+        families = text_string_to_metric_families((await self.gateway.ask("/metrics")).text)
+        return {(sample.labels["outcome"], sample.labels["decider"]): int(sample.value)
+                for family in families for sample in family.samples
+                if sample.name == "sluicegate_logins_total" and sample.value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage(Hall):
+    """Is a gateway before the real site."""
+
+    site: Site
 
     async def logged_in(self, person: Person, *, path: str = "/admin/login/") -> Browser:
         """Return a browser in which a user has logged in."""
@@ -63,10 +87,6 @@ class Stage:
         assert not browser.cookies.keys() & {"sessionid", *COOKIES}
         return False
 
-    async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
-        """Look into the store."""
-        return await fetch(self.database, query, *arguments)
-
     async def account(self, person: Person) -> asyncpg.Record | None:
         """Return the account of a user of the site, or None; there is never a second one."""
         legacy_id = str(person.id) if self.kind == "sql" else person.name
@@ -81,18 +101,16 @@ class Stage:
         found: UUID = account["id"]
         return found
 
-    async def stored(self) -> dict[str, int]:
-        """Return how many rows each table has that knows of users; empty tables are left out."""
-        counts = {table: (await self.rows(f"SELECT count(*) FROM {table}"))[0][0] for table in EVERY_TABLE}
-        return {table: count for table, count in counts.items() if count}
 
-    async def outcomes(self) -> dict[tuple[str, str], int]:
-        """Return how logins ended, as the gateway counts them: by outcome and decider."""
-        text = (await self.gateway.ask("/metrics")).text
-        from gateway.demo.walk import samples
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopStage(Hall):
+    """Is a gateway before the tests' own application."""
 
-        return {(labels["outcome"], labels["decider"]): int(value)
-                for labels, value in samples(text, "sluicegate_logins_total") if value}
+    shop: Shop
+
+    async def log_in(self, browser: Browser, name: str, password: str) -> Page:
+        """Log in on the shop's page."""
+        return await browser.submit("/login", **{"user": name, "pass": password})
 
 
 @asynccontextmanager
@@ -103,10 +121,29 @@ async def stage(site: Site, database: Secret, folder: Path, kind: str, *, app: s
     way.symlink_to(site.database)
     configuration = configure(folder, store=database, upstream=upstream or site.port, app=f"{PRESET}\n{app}", rest=rest,
                               legacy=way if kind == "sql" else None, source=source)
-    async with running_gateway(configuration) as gateway:
+    async with discreet_gateway(configuration) as gateway:
         yield Stage(site=site, gateway=gateway, database=database, kind=kind, way=way)
-    told = "\n".join(gateway.log) + gateway.access_log.read_text()
-    assert MARK not in told
+
+
+@asynccontextmanager
+async def shop_stage(database: Secret, folder: Path, kind: str, *, app: str = "", rest: str = "",
+                     source: str = "") -> AsyncIterator[ShopStage]:
+    """Set a stage with an application of the tests' own."""
+    way = folder / "way"
+    async with Shop(folder) as shop:
+        way.symlink_to(shop.database)
+        configuration = configure(folder, store=database, upstream=shop.port, app=f"{app}\n{RULES}", rest=rest,
+                                  legacy=way if kind == "sql" else None, source=source)
+        async with discreet_gateway(configuration) as gateway:
+            yield ShopStage(shop=shop, gateway=gateway, database=database, kind=kind, way=way)
+
+
+@asynccontextmanager
+async def discreet_gateway(configuration: Configuration) -> AsyncIterator[RunningGateway]:
+    """Run a gateway whose logs are searched for passwords in the end."""
+    async with running_gateway(configuration) as gateway:
+        yield gateway
+    assert MARK not in "\n".join(gateway.log) + gateway.access_log.read_text()
 
 
 async def until(condition: Callable[[], Awaitable[object]]) -> None:
