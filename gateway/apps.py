@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from urllib.parse import urlsplit
 
-from adapters.base import HashSource, PasswordSource
+from adapters.base import AdapterMisconfigured, HashSource, PasswordSource
 from adapters.form import FormSource
 from adapters.sql import SqlOptions, SqlSource
 from gateway.accounts.ask import Question
 from gateway.accounts.login import SourceRules
 from gateway.accounts.passwords import PasswordHasher
+from gateway.errors import ConfigurationError
 from gateway.identifiers import Comparison
 from gateway.intercept.rules import RuleSet
 from gateway.intercept.tables import RuleKind
@@ -59,7 +61,7 @@ class Assembler:
         self._shared: dict[str, Question] = {}
 
     async def run(self, plans: tuple[AppPlan, ...]) -> Apps:
-        """Return the apps; raises `adapters.base.AdapterMisconfigured` for a source that cannot be opened."""
+        """Return the apps; raises `ConfigurationError` for a source that cannot be opened as it is configured."""
         apps = Apps()
         for planned in plans:
             section = planned.settings
@@ -98,7 +100,10 @@ class Assembler:
     async def _shared_question(self, source: SourceSection) -> Question:
         assert isinstance(source.options, SqlOptions)
         adapter = SqlSource(source.options, timeout_seconds=source.timeout_seconds)
-        question = self._question(source, await self._stack.enter_async_context(adapter))
+        try:
+            question = self._question(source, await self._stack.enter_async_context(adapter))
+        except AdapterMisconfigured as error:
+            raise ConfigurationError(self._settings.problem(("source", source.name), str(error))) from None
         self._shared[source.name] = question
         return question
 
@@ -113,10 +118,13 @@ class Assembler:
         )
 
     def _origin(self, app: AppSection) -> str:
-        """Return the origin under which the app is asked: as browsers know it, else its own address."""
-        scheme = self._settings.tokens.issuer.partition("://")[0]
+        """Return the origin under which browsers know the app; it may answer under no other."""
+        issuer = self._settings.tokens.issuer
         named = next((host for host in app.hosts if host != ANY_HOST), None)
-        return f"{scheme}://{named}" if named else f"http://{app.upstream}"
+        if named is None:
+            return issuer
+        parts = urlsplit(issuer)
+        return f"{parts.scheme}://{named}" + (f":{parts.port}" if parts.port else "")
 
     def _guarded(
         self, app: AppSection, source: SourceSection, rules: RuleSet, questions: Mapping[str, Question]

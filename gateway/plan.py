@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from adapters import ADAPTERS
 from gateway.errors import ConfigurationError
+from gateway.http.forms import FormKind
 from gateway.intercept.checks import RuleError, RuleProblem
 from gateway.intercept.presets import UnknownPresetError, load_preset, preset_names
 from gateway.intercept.rules import RuleSet, compile_rules
@@ -105,6 +106,8 @@ def _mistakes(app: AppSection, source: SourceSection | None, rules: RuleSet) -> 
     for rule in logins:
         if not rules.can_confirm(rule):
             yield f"the source is the app's own form, but the rule {rule.name} has no probe to confirm a login"
+        if FormKind.URLENCODED not in rule.forms:
+            yield f"the source is the app's own form, so the rule {rule.name} must allow the form urlencoded"
 
 
 def _place(problem: RuleProblem, from_preset: int) -> tuple[str | int, ...]:
