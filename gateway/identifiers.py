@@ -9,6 +9,12 @@ LONGEST = 255  # code points; names beyond that are nobody's, and an index row s
 # two names that differ in these look alike to a person (RFC 8264 section 9.12 forbids them in identifiers).
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 
+# Marks and letters that show nothing either: joiners, fillers and variation selectors
+# (Default_Ignorable_Code_Point in Unicode's DerivedCoreProperties.txt, without the categories above).
+BLANK = frozenset(map(chr, (
+    0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x180E), 0x180F, 0x3164, *range(0xFE00, 0xFE10), 0xFFA0,
+    *range(0xE0100, 0xE01F0))))
+
 
 class Comparison(StrEnum):
     """How a source compares identifiers: case counts, or it does not (NFKC casefold, as RFC 8265 3.3).
@@ -24,7 +30,7 @@ class Comparison(StrEnum):
 def normalise(identifier: str, comparison: Comparison) -> str | None:
     """Return the alias of an identifier, or None when it can be nobody's."""
     typed = identifier.strip()
-    if any(unicodedata.category(character) in INVISIBLE for character in typed):
+    if any(character in BLANK or unicodedata.category(character) in INVISIBLE for character in typed):
         return None
     alias = unicodedata.normalize("NFKC", typed)
     if comparison is Comparison.CASEFOLD:
