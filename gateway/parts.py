@@ -19,12 +19,14 @@ from gateway.hashing.swapper import Swapper
 from gateway.http.head import HeadLimits
 from gateway.model import Secret
 from gateway.proxy.limits import Limits
-from gateway.settings import HashingSection, LimitsSection, Settings, TokensSection
+from gateway.settings import EMBEDDED, HashingSection, LimitsSection, Settings, TokensSection
 from gateway.state import ENCRYPTION_KEY, PRIVATE_TOKEN, StateFolder
 from gateway.store.base import Sessions
 from gateway.telemetry.metrics import Metrics
 from gateway.tokens.envelope import KEY_BYTES, KeyEncryptionKey
 from gateway.tokens.sessions import Lifetimes
+
+NO_SECRET = Secret(EMBEDDED)  # a word that stands in a URL's place, and that logs must be able to say
 
 
 def encryption_key(settings: Settings, folder: StateFolder) -> KeyEncryptionKey:
@@ -85,6 +87,6 @@ def secrets_in(settings: BaseModel) -> Iterator[Secret]:
         for each in values:
             if isinstance(each, BaseModel):
                 yield from secrets_in(each)
-            elif isinstance(each, Secret):
+            elif isinstance(each, Secret) and each != NO_SECRET:
                 yield each
                 yield Secret(unquote(urlsplit(each.reveal()).password or ""))

@@ -7,6 +7,7 @@ adapter and no rule; their models come in as arguments.
 from gateway.settings.loading import every_setting, load
 from gateway.settings.secrets import SecretText, Surroundings, secret_url, surroundings
 from gateway.settings.sections import (
+    EMBEDDED,
     AppSection,
     HashingSection,
     KeysSection,
@@ -22,6 +23,7 @@ from gateway.settings.sections import (
 from gateway.settings.values import Address, Section, mistake
 
 __all__ = [
+    "EMBEDDED",
     "Address",
     "AppSection",
     "HashingSection",
