@@ -120,7 +120,7 @@ class EmbeddedPostgres:
                 await asyncio.to_thread(self._revive)
             except (StoreUnavailable, ConfigurationError) as error:
                 pause = min(pause * 2, LONGEST_PAUSE)
-                log.warning("the embedded PostgreSQL is down: %s", error)
+                log.warning("the embedded PostgreSQL is down", exc_info=error)  # a log shows no arguments
 
     def _revive(self) -> None:
         with self._turn, _named(self._folder):
