@@ -60,7 +60,8 @@ from gateway.telemetry.pulled import count_accounts
 from gateway.telemetry.redaction import Redactor
 from gateway.telemetry.traffic import Traffic
 
-GRACE_SECONDS = 3.0  # an adoption or a change that has begun takes one
+GRACE_SECONDS = 3.0  # for clients: a login that has begun takes one
+SETTLE_SECONDS = 1.0  # for what goes on without its client; an app that still has not answered, will not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +109,7 @@ async def build(settings: Settings, logs: Logs) -> AsyncIterator[Gateway]:
         limits = data_plane_limits(settings.limits)
         apps = await Assembler(settings, hasher=hasher, metrics=metrics, limits=limits, tasks=loops,
                                stack=stack).run(plans)
-        stack.push_async_callback(tasks.close, GRACE_SECONDS)  # what has begun runs to its end
+        stack.push_async_callback(tasks.close, SETTLE_SECONDS)  # what has begun runs to its end
         sessions = session_keeper(settings.tokens, store.sessions, keyring)
         exchange = _exchange(settings, store, keyring, sessions, hasher, phases, metrics, tasks, logs)
         guard = Guard(apps.guarded, exchange, sessions, own_paths={JWKS_PATH: jwks_handler(keyring)},
