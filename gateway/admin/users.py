@@ -1,21 +1,19 @@
 """The accounts, for operators: `/api/users` and `/api/users/{id}`.
 
-Owns the parameters and the JSON of an account. Passwords, hashes and sessions are not in it, nor are a
-profile's attributes: what those hold, the operator's own query decides.
+Owns the parameters; what an account looks like is in `gateway.admin.shapes`.
 """
 
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import UUID
 
 from aiohttp import web
 from multidict import MultiMapping
 
 from gateway.admin.problems import problem
+from gateway.admin.shapes import account_json, page_json
 from gateway.errors import RequestRefused
-from gateway.model import Account, AccountState
+from gateway.model import AccountState
 from gateway.store.base import Management
 
 PARAMETERS = ("q", "state", "after", "limit")
@@ -47,9 +45,7 @@ class Users:
         search = parse_search(request.query)
         found = await self._store.search(  # one more than a page shows whether there is a next one
             text=search.text, state=search.state, after=search.after, limit=search.limit + 1)
-        page = found[:search.limit]
-        following = str(page[-1].id) if len(found) > search.limit else None
-        return web.json_response({"users": [account_json(account) for account in page], "next": following})
+        return web.json_response(page_json(found, search.limit))
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one account, tombstones included."""
@@ -104,24 +100,3 @@ def parse_limit(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= LARGEST_LIMIT):
         raise RequestRefused(400, f"limit must be a whole number from 1 to {LARGEST_LIMIT}.")
     return int(text)
-
-
-def account_json(account: Account) -> Mapping[str, object]:
-    """Return an account as operators see it."""
-    return {
-        "id": str(account.id),
-        "source": account.source,
-        "legacy_id": account.legacy_id,
-        "state": account.state.value,
-        "username": account.profile.username,
-        "email": account.profile.email,
-        "name": account.profile.name,
-        "aliases": list(account.aliases),
-        "created_at": timestamp(account.created_at),
-        "last_login_at": timestamp(account.last_login_at) if account.last_login_at else None,
-    }
-
-
-def timestamp(moment: datetime) -> str:
-    """Return a time as RFC 3339 has it, in UTC, to the millisecond."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

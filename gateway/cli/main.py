@@ -4,7 +4,11 @@ Exit codes: 0 done, 1 could not be done now, 2 the command or the configuration 
 """
 
 import sys
-import urllib.request
+from functools import partial
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -16,11 +20,14 @@ from gateway.cli.output import complain
 from gateway.errors import ConfigurationError, SluicegateError
 from gateway.plan import notes
 
-HEALTH_SECONDS = 5
+HEALTH_SECONDS = 3.0  # less than the health checks of container engines wait
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where to ask who listens on every address
+DEMO_PACKAGES = ("django", "gunicorn", "aiosqlite")
+
+Port = partial(typer.Option, min=1, max=65535)
 
 cli = typer.Typer(
     name="sluicegate",
-    help="Moves the users of an unchanged application into a new store, one right password at a time.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # a traceback with local variables would show secrets
@@ -28,6 +35,21 @@ cli = typer.Typer(
 cli.add_typer(manage.users, name="users", help="Accounts in the store.")
 cli.add_typer(manage.keys, name="keys", help="Keys that sign tokens.")
 cli.add_typer(manage.migration, name="migration", help="How far the migration is.")
+
+
+def print_version(is_asked: bool) -> None:
+    """Print the version, if that was asked, and exit."""
+    if is_asked:
+        print(f"sluicegate {version('sluicegate')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def options(
+    _version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", callback=print_version,
+                                           is_eager=True)] = False,
+) -> None:
+    """Move the users of an unchanged application into a new store, one right password at a time."""
 
 
 @cli.command()
@@ -51,27 +73,36 @@ def check(config: Config) -> None:
 def health(config: Config) -> None:
     """Ask the running gateway whether it is alive; for a container's health check."""
     address = read_configuration(config).private.listen
-    url = f"http://{address}/healthz"
+    if not address.port:
+        raise ConfigurationError("private.listen has port 0, any free one: name a port so that it can be asked")
+    connection = HTTPConnection(EVERYWHERE.get(address.host, address.host), address.port, timeout=HEALTH_SECONDS)
     try:
-        with urllib.request.urlopen(url, timeout=HEALTH_SECONDS):  # our own listener
-            print("ok")
-    except OSError:
-        complain(f"nothing answers at {url}: is the gateway running?")
+        connection.request("GET", "/healthz")
+        status = connection.getresponse().status
+    except (OSError, HTTPException):
+        complain(f"nothing answers at {address}: is the gateway running?")
         raise typer.Exit(1) from None
+    finally:
+        connection.close()
+    if status != HTTPStatus.OK:
+        complain(f"{address} answers {status}: is it the gateway that listens there?")
+        raise typer.Exit(1)
+    print("ok")
 
 
 @cli.command()
 def demo(
     state: Annotated[Path | None, typer.Option(help="Folder to keep the demo in; a temporary one by default.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port of the gateway; a free one by default.")] = None,
-    private_port: Annotated[int | None, typer.Option(help="Port of the private listener.")] = None,
-    walk: Annotated[bool, typer.Option(help="Walk through the crossing like a browser, and exit.")] = False,
+    port: Annotated[int | None, Port(help="Port of the gateway; a free one by default.")] = None,
+    private_port: Annotated[int | None, Port(help="Port of the private listener; a free one by default.")] = None,
+    walk: Annotated[bool, typer.Option("--walk", help="Walk through the crossing like a browser, and exit.")] = False,
 ) -> None:
-    """Start a Django site with three users and the gateway before it."""
-    try:
-        from gateway.demo.run import demo as run  # needs the extra "demo"
-    except ImportError as error:
-        raise ConfigurationError(f"the demo needs {error.name}: pip install 'sluicegate[demo]'") from None
+    """Start a Django site with three users and the gateway before it, until Ctrl-C."""
+    missing = [package for package in DEMO_PACKAGES if find_spec(package) is None]
+    if missing:
+        raise ConfigurationError(f"the demo needs {', '.join(missing)}: pip install 'sluicegate[demo]'")
+    from gateway.demo.run import demo as run  # other commands start without it
+
     raise typer.Exit(run(state=state, port=port, private_port=private_port, walk=walk))
 
 

@@ -1,4 +1,7 @@
-"""Commands on what is in the store: users, keys, migration. They work beside a running gateway."""
+"""Commands on what is in the store: users, keys, migration. They work beside a running gateway.
+
+With `--json` they print what the private listener answers, in the same shape.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,18 +10,21 @@ from uuid import UUID
 
 import typer
 
+from gateway.admin.shapes import account_json, migration_json, page_json, timestamp
 from gateway.cli.configuration import Config, read_configuration
-from gateway.cli.output import complain, show, show_one
+from gateway.cli.output import complain, plain, print_json, print_properties, print_table
 from gateway.model import Account, AccountState, Phase
 from gateway.settings import Settings
+from gateway.store.base import StoredKey
 from gateway.store.postgres import PostgresStore
 from gateway.stores import opened_store
 
 PAGE = 100
 ACTOR = "cli"
+COLUMNS = ("id", "username", "email", "source", "legacy_id", "state", "last_login_at")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-AccountId = Annotated[UUID, typer.Argument(help="The account's id, as `users list` shows it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+AccountId = Annotated[UUID, typer.Argument(help="The account's id, as `sluicegate users list` shows it.")]
 T = TypeVar("T")
 
 users = typer.Typer(no_args_is_help=True)
@@ -29,31 +35,34 @@ migration = typer.Typer(no_args_is_help=True)
 @users.command("list")
 def users_list(
     config: Config,
-    query: Annotated[str, typer.Option("--query", "-q", help="Part of a name, e-mail or identifier.")] = "",
+    query: Annotated[str, typer.Option("--query", "-q", help="Text that a name, e-mail or identifier holds.")] = "",
     state: Annotated[AccountState | None, typer.Option(help="Only accounts in this state.")] = None,
-    after: Annotated[UUID | None, typer.Option(help="Go on after this id.")] = None,
+    after: Annotated[UUID | None, typer.Option(help="Go on after the account with this id.")] = None,
     as_json: Json = False,
 ) -> None:
     """List accounts, a hundred at a time."""
     found = _with_store(config, lambda store, _: store.management.search(text=query, state=state, after=after,
-                                                                         limit=PAGE))
-    show([_line(account) for account in found], as_json=as_json, empty="no accounts")
-    if len(found) == PAGE and not as_json:
-        complain(f"there may be more: --after {found[-1].id}")
+                                                                         limit=PAGE + 1))
+    page = page_json(found, PAGE)
+    if as_json:
+        print_json(page)
+        return
+    rows = [account_json(account) for account in found[:PAGE]]
+    print_table([{column: row[column] for column in COLUMNS} for row in rows], empty="no accounts")
+    if page["next"]:
+        complain(f"there are more: --after {page['next']}")
 
 
 @users.command("show")
 def users_show(config: Config, account: AccountId, as_json: Json = False) -> None:
     """Show one account."""
-    found = _found(_with_store(config, lambda store, _: store.management.get(account)))
-    show_one({**_line(found), "name": found.profile.name, "aliases": ", ".join(found.aliases),
-              "created": found.created_at.isoformat(timespec="seconds"), **found.profile.attributes},
-             as_json=as_json)
+    found = account_json(_found(_with_store(config, lambda store, _: store.management.get(account))))
+    (print_json if as_json else print_properties)(found)
 
 
 @users.command("block")
 def users_block(config: Config, account: AccountId) -> None:
-    """Block an account: its logins are denied, its sessions end."""
+    """Block an account: its logins are denied, its sessions end within a second."""
     _set_state(config, account, AccountState.BLOCKED)
 
 
@@ -67,28 +76,34 @@ def users_unblock(config: Config, account: AccountId) -> None:
 def users_delete(
     config: Config,
     account: AccountId,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete an account for good: a tombstone stays, so that it never comes back by itself."""
+    """Delete an account for good; a tombstone stays, so that it does not come back at the next login."""
     if not yes:
-        typer.confirm(f"Delete {account}? It cannot be undone", abort=True)
+        found = _found(_with_store(config, lambda store, _: store.management.get(account)))
+        name = plain(found.profile.username or found.profile.email)
+        typer.confirm(f"Delete {name} ({account})? It cannot be undone", abort=True, err=True)
     _set_state(config, account, AccountState.DELETED)
 
 
 @keys.command("list")
 def keys_list(config: Config, as_json: Json = False) -> None:
-    """List signing keys; the private parts stay where they are."""
-    found = _with_store(config, lambda store, _: store.keys.all())
-    show([{"kid": key.kid, "algorithm": key.algorithm, "state": key.state,
-           "created": key.created_at.isoformat(timespec="seconds"),
-           "activated": key.activated_at.isoformat(timespec="seconds") if key.activated_at else None}
-          for key in found], as_json=as_json, empty="no keys yet: the gateway makes them at its first start")
+    """List the keys that sign tokens; their private parts stay in the store."""
+    rows = [_key_json(key) for key in _with_store(config, lambda store, _: store.keys.all())]
+    if as_json:
+        print_json({"keys": rows})
+    else:
+        print_table(rows, empty="no keys yet: the gateway makes them at its first start")
 
 
 @migration.command("status")
 def migration_status(config: Config, as_json: Json = False) -> None:
     """Show each source's phase and its accounts by state."""
-    show(_with_store(config, _status), as_json=as_json, empty="no sources")
+    rows = _with_store(config, _status)
+    if as_json:
+        print_json({"sources": rows})
+    else:
+        print_table([_flat(row) for row in rows], empty="no sources yet: the gateway knows them from its first start")
 
 
 @migration.command("phase")
@@ -99,17 +114,25 @@ def migration_phase(
 ) -> None:
     """Change a source's phase; every running gateway follows within a second."""
     if not _with_store(config, lambda store, _: store.phases.change(source, phase, actor=ACTOR)):
-        complain(f"the store knows no source {source!r}; the gateway must have run with it once")
+        complain(f"the store knows no source {plain(source)}; the gateway must have run with it once")
         raise typer.Exit(2)
     print(f"{source}: {phase}")
 
 
-async def _status(store: PostgresStore, settings: Settings) -> list[dict[str, object]]:
-    phases = await store.phases.all()
-    counts = {(count.source, count.state): count.accounts for count in await store.management.counts()}
-    names = sorted({*settings.sources, *phases})
-    return [{"source": name, "phase": phases.get(name, "not started"),
-             **{state.value: counts.get((name, state), 0) for state in AccountState}} for name in names]
+async def _status(store: PostgresStore, _: Settings) -> list[dict[str, object]]:
+    return [dict(row) for row in migration_json(await store.phases.all(), await store.management.counts())]
+
+
+def _flat(row: dict[str, object]) -> dict[str, object]:
+    """Return a source as a line of a table: each state is a column."""
+    accounts = row.pop("accounts")
+    assert isinstance(accounts, dict)
+    return row | accounts
+
+
+def _key_json(key: StoredKey) -> dict[str, object]:
+    return {"kid": key.kid, "algorithm": key.algorithm, "state": key.state, "created_at": timestamp(key.created_at),
+            "activated_at": timestamp(key.activated_at) if key.activated_at else None}
 
 
 def _set_state(config: Config, account: UUID, state: AccountState) -> None:
@@ -122,16 +145,9 @@ def _set_state(config: Config, account: UUID, state: AccountState) -> None:
 
 def _found(account: Account | None) -> Account:
     if account is None:
-        complain("there is no such account")
+        complain("there is no such account; `sluicegate users list` shows all")
         raise typer.Exit(1)
     return account
-
-
-def _line(account: Account) -> dict[str, object]:
-    last = account.last_login_at
-    return {"id": str(account.id), "username": account.profile.username, "email": account.profile.email,
-            "source": account.source, "legacy_id": account.legacy_id, "state": account.state,
-            "last_login": last.isoformat(timespec="seconds") if last else None}
 
 
 def _with_store(config: Config, work: Callable[[PostgresStore, Settings], Awaitable[T]]) -> T:
