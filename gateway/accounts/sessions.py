@@ -134,7 +134,7 @@ class SessionKeeper:
         asked_at = self._clock()
         session = await self._store.live(app, handle)
         issued = self._grant(session, asked_at) if session else None
-        return issued.fields if issued else self._cleared(app)
+        return issued.fields if issued else self.cleared(app)
 
     async def current(self, app: str, cookie: bytes | None) -> Session | None:
         """Return the live session of a browser as its row has it now, for what must be exact."""
@@ -147,7 +147,12 @@ class SessionKeeper:
         if session is not None:
             await self._store.end(session.id, reason=reason)
             self._endings.end(str(session.id), self._clock())  # this worker need not wait for the notice
-        return self._cleared(app)
+        return self.cleared(app)
+
+    def cleared(self, app: str) -> Fields:
+        """Return what makes a browser forget its session."""
+        names = cookie_names(app)
+        return tuple(self._set_cookie(base, "", 0) for base in (names.access, names.handle))
 
     async def on_notice(self, topic: str, value: str) -> None:
         """Take in what another worker or an operator changed."""
@@ -208,10 +213,6 @@ class SessionKeeper:
     def _handle(self, app: str, cookie: bytes | None) -> bytes | None:
         handles = self._values(cookie, cookie_names(app).handle)
         return handle_digest(handles[0]) if len(handles) == 1 else None
-
-    def _cleared(self, app: str) -> Fields:
-        names = cookie_names(app)
-        return tuple(self._set_cookie(base, "", 0) for base in (names.access, names.handle))
 
     def _values(self, cookie: bytes | None, base: str) -> list[str]:
         return values(cookie, cookie_name(base, secure=self._is_secure))

@@ -10,7 +10,7 @@ from typing import assert_never
 from structlog.typing import FilteringBoundLogger
 
 from gateway.accounts.change import Begun, Change, ChangeEnd
-from gateway.accounts.sessions import SessionKeeper
+from gateway.accounts.sessions import Fields, SessionKeeper
 from gateway.errors import (
     AppUnavailable,
     LegacyUnavailable,
@@ -67,7 +67,7 @@ class Exchange:
         try:
             return await self._run(app, match, request)
         except SluicegateError as error:
-            self._observe_breakdown(app, match, error)
+            self._observe_breakdown(app, match, request, error)
             return app.own.breakdown(request, error)
 
     async def _run(self, app: GuardedApp, match: Match, request: WholeRequest) -> Reply:
@@ -117,13 +117,21 @@ class Exchange:
         is_out = judge(rule, answer, JUDGED_BYTES) is Verdict.RIGHT
         if not is_out or self._sessions.recognise(app.name, request.head.cookie) is None:
             return relay(request, answer)
-        fields = await self._sessions.end(app.name, request.head.cookie, reason="logout")
-        return relay(request, answer, lines(fields))
+        return relay(request, answer, lines(await self._ended(app, request)))
 
-    def _observe_breakdown(self, app: GuardedApp, match: Match, error: SluicegateError) -> None:
+    async def _ended(self, app: GuardedApp, request: WholeRequest) -> Fields:
+        """End the gateway's session; without the store its row lives on, but this browser forgets it."""
+        try:
+            return await self._sessions.end(app.name, request.head.cookie, reason="logout")
+        except StoreUnavailable as error:  # the app's session is over, so a 503 would tell a lie
+            self._log.warning("a session outlives its logout", app=app.name, reason=str(error),
+                              request_id=request.request_id.decode())
+            return self._sessions.cleared(app.name)
+
+    def _observe_breakdown(self, app: GuardedApp, match: Match, request: WholeRequest, error: SluicegateError) -> None:
         """Count a login that could not be decided or was refused; log why, in our own words."""
         if any(rule.kind is RuleKind.LOGIN for rule in match.rules):
             outcome, decider = next(end for kind, end in BREAKDOWNS.items() if isinstance(error, kind))
             self._events.login(app.name, outcome, decider)
         self._log.warning("exchange failed", app=app.name, status=error.status, error=type(error).__name__,
-                          reason=str(error))
+                          reason=str(error), request_id=request.request_id.decode())
