@@ -109,7 +109,7 @@ def demo(
 def main() -> None:
     """Run the command line; an error of ours is one clear sentence, never a traceback."""
     try:
-        cli()
+        cli(prog_name="sluicegate")
     except ConfigurationError as error:
         for problem in error.problems:
             complain(str(problem))
