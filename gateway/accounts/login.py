@@ -86,8 +86,8 @@ class Login:
     async def _answer(self, typed: Credentials, question: Question, known: bytes | None) -> Right | Outcome:
         """Ask for the name as typed, and where that is nobody's, as applications read it."""
         answer = await question.ask(typed.identifier, typed.password, unless_seen=known)
-        name = normalise(typed.identifier, Comparison.EXACT)
-        if answer is not Outcome.NOT_FOUND or name is None or name == typed.identifier:
+        name = normalise(typed.identifier, Comparison.EXACT) or typed.identifier
+        if answer is not Outcome.NOT_FOUND or name == typed.identifier:
             return answer
         return await question.ask(name, typed.password, unless_seen=known)
 

@@ -250,6 +250,7 @@ async def test_a_wrong_password_and_an_unknown_name_are_denied(crossing: Crossin
     assert await crossing.denied("alice", "wrong") is Reason.WRONG_PASSWORD
     assert await crossing.denied("mallory", FIRST) is Reason.NOT_FOUND
     assert await crossing.accounts() == 0
+    assert crossing.legacy.asked == ["alice", "mallory"]
 
 
 @pytest.mark.parametrize("hindrance", [Outcome.DISABLED, Outcome.LOCKED, Outcome.MUST_CHANGE])
