@@ -23,11 +23,16 @@ Header = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One answer: its fields in order, its text."""
+    """One answer: its fields in order, and the body without transfer coding."""
 
     status: int
     headers: Sequence[Header]
-    text: str
+    body: bytes = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode("utf-8", "replace")
 
     def values(self, name: str) -> list[str]:
         """Return the values of all fields of a name, in order."""
@@ -143,5 +148,4 @@ class _Wire:
 def _page(wire: bytes, method: str) -> Page:
     answer = http.client.HTTPResponse(_Wire(wire), method=method)  # type: ignore[arg-type]
     answer.begin()
-    text = answer.read().decode("utf-8", "replace")
-    return Page(status=answer.status, headers=answer.getheaders(), text=text)
+    return Page(status=answer.status, headers=answer.getheaders(), body=answer.read())

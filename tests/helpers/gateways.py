@@ -68,7 +68,7 @@ issuer = "http://127.0.0.1:{public}"
 
 [[app]]
 name = "{app_name}"
-hosts = ["*"]
+hosts = ["{host}"]
 upstream = "http://127.0.0.1:{upstream}"
 source = "{source_name}"
 {app}
@@ -107,7 +107,7 @@ class Configuration:
 
 
 def configure(folder: Path, *, store: Secret, upstream: int, legacy: Path | None, app: str = PRESET, rest: str = "",
-              source: str = "") -> Configuration:
+              source: str = "", host: str = "*") -> Configuration:
     """Write a configuration for one gateway.
 
     `legacy` is the site's SQLite file for the source `sql`, None for the source `form`. `source` adds lines
@@ -116,8 +116,8 @@ def configure(folder: Path, *, store: Secret, upstream: int, legacy: Path | None
     public, private = free_port(), free_port()
     kind = FORM if legacy is None else f'adapter = "sql"\npreset = "django"\nurl = "sqlite:{legacy}"'
     file = folder / f"gateway-{public}.toml"
-    file.write_text(FILE.format(public=public, private=private, upstream=upstream, app_name=APP, source_name=SOURCE,
-                                app=app, rest=rest, source=f"{kind}\n{source}"))
+    file.write_text(FILE.format(public=public, private=private, upstream=upstream, app_name=APP, host=host,
+                                source_name=SOURCE, app=app, rest=rest, source=f"{kind}\n{source}"))
     environ = {"TEST_TOKEN": TOKEN, "TEST_STORE": store.reveal(), "TEST_KEY": base64.b64encode(bytes(32)).decode()}
     return Configuration(file=file, environ=MappingProxyType(environ), public_port=public, private_port=private)
 

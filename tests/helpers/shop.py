@@ -2,7 +2,8 @@
 
 It has a login page with a hidden field, sessions, a page for users, a password change and a logout; who is
 logged in already is sent on from the login page, whatever they post, as many applications do. `odd` answers a
-request in another way: bytes for an answer, b"" to hang up without one.
+request in another way: bytes for an answer, b"" to hang up without one. After an answer with the field X-Cut
+it hangs up as well.
 
     async with Shop(folder) as shop:
         shop.set_password("alice", "…")
@@ -171,6 +172,8 @@ class Shop:
                     break
                 writer.write(answer)
                 await writer.drain()
+                if b"\r\nX-Cut:" in answer:
+                    break
         except ConnectionError:
             pass
         finally:

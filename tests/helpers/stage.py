@@ -23,6 +23,7 @@ from tests.helpers.site import MARK, Person, Site
 PATIENCE = 10.0
 COOKIES = frozenset({"sluicegate-shop", "sluicegate-shop.session", "sluicegate-shop.device"})
 EVERY_TABLE = ("accounts", "aliases", "credentials", "previous_passwords", "pending_changes", "sessions")
+COUNT = " UNION ALL ".join(f"SELECT '{table}' AS name, count(*) AS rows FROM {table}" for table in EVERY_TABLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +48,7 @@ class Hall:
 
     async def stored(self) -> dict[str, int]:
         """Return how many rows each table has that knows of users; empty tables are left out."""
-        counts = {table: (await self.rows(f"SELECT count(*) FROM {table}"))[0][0] for table in EVERY_TABLE}
-        return {table: count for table, count in counts.items() if count}
+        return {row["name"]: row["rows"] for row in await self.rows(COUNT) if row["rows"]}
 
     async def outcomes(self) -> dict[tuple[str, str], int]:
         """Return how logins ended, as the gateway counts them: by outcome and decider."""
@@ -127,13 +127,13 @@ async def stage(site: Site, database: Secret, folder: Path, kind: str, *, app: s
 
 @asynccontextmanager
 async def shop_stage(database: Secret, folder: Path, kind: str, *, app: str = "", rest: str = "",
-                     source: str = "") -> AsyncIterator[ShopStage]:
+                     source: str = "", host: str = "*") -> AsyncIterator[ShopStage]:
     """Set a stage with an application of the tests' own."""
     way = folder / "way"
     async with Shop(folder) as shop:
         way.symlink_to(shop.database)
         configuration = configure(folder, store=database, upstream=shop.port, app=f"{app}\n{RULES}", rest=rest,
-                                  legacy=way if kind == "sql" else None, source=source)
+                                  legacy=way if kind == "sql" else None, source=source, host=host)
         async with discreet_gateway(configuration) as gateway:
             yield ShopStage(shop=shop, gateway=gateway, database=database, kind=kind, way=way)
 
