@@ -10,9 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -134,7 +134,7 @@ async def test_an_app_that_does_not_answer_in_time_is_a_504(database: Secret, si
     dan = site.person("dan")
     async with app_line(site.port) as line:
         configuration = configure(tmp_path, store=database, upstream=line.port, legacy=site.database,
-                                  rest="[limits]\nanswer_head_seconds = 1")
+                                  rest="[limits]\nanswer_head_seconds = 0.2")
         async with running_gateway(configuration) as gateway:
             browser = person_at(gateway.url)
             form = await browser.fill(LOGIN, username=dan.name, password=dan.password)
@@ -176,9 +176,9 @@ async def test_a_login_while_the_app_is_down_ends_well_once_it_is_up(database: S
 # ---- The store ---------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def own_server() -> AsyncIterator[PostgresServer]:
-    """Is a PostgreSQL of this test's own, as an operator runs one: it can be stopped and started."""
+    """Is a PostgreSQL of these tests' own, as an operator runs one: it can be stopped and started."""
     server = PostgresServer()
     try:
         await server.start()
@@ -406,122 +406,103 @@ def tcp(url: Secret, port: int) -> str:
 # ---- The start ---------------------------------------------------------------------------------------------
 
 
-async def ended(configuration: Configuration) -> tuple[int, str]:
-    """Run a gateway that cannot start; return its exit code and all that it said."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Is a start that cannot succeed: one line of a good file is another one, and what is said then."""
+
+    what: str
+    line: str
+    instead: str
+    says: str
+    code: int = 2
+
+
+PUBLIC, PRIVATE = 'public = "127.0.0.1:{public}"', 'listen = "127.0.0.1:{private}"'
+STORE, KEY, LEGACY = 'url = "env:TEST_STORE"', 'encryption_key = "env:TEST_KEY"', 'url = "sqlite:{legacy}"'
+STARTS = (
+    Start(what="the public port is taken", line=PUBLIC, instead='public = "127.0.0.1:{taken}"',
+          says="listen.public: cannot listen on 127.0.0.1:{taken}: Address already in use"),
+    Start(what="the private port is taken", line=PRIVATE, instead='listen = "127.0.0.1:{taken}"',
+          says="private.listen: cannot listen on 127.0.0.1:{taken}: Address already in use"),
+    Start(what="a secret's file is missing", line=KEY, instead='encryption_key = "file:nothing"',
+          says="{file}:13: keys.encryption_key: the secret's file {folder}/nothing cannot be read"
+               " (No such file or directory); this user alone must be able to"),
+    Start(what="a secret's file is a folder", line=KEY, instead='encryption_key = "file:."',
+          says="{file}:13: keys.encryption_key: the secret's file {folder} cannot be read"
+               " (Is a directory); this user alone must be able to"),
+    Start(what="a secret's file is open to others", line=KEY, instead='encryption_key = "file:open"',
+          says="{file}:13: keys.encryption_key: the secret's file {folder}/open is open to others than its owner;"
+               " run chmod 600 on it"),
+    Start(what="the store was sealed under another key", line=KEY, instead='encryption_key = "env:OTHER_KEY"',
+          says="keys.encryption_key is not the key under which this store's keys were sealed:"
+               " give the former one back"),
+    Start(what="the store's name leads nowhere", line=STORE, instead='url = "postgresql://me@nowhere.invalid/test"',
+          code=1, says="the store at nowhere.invalid cannot be reached"),
+    Start(what="the store is down", line=STORE, instead='url = "postgresql://me@127.0.0.1:1/test"',
+          code=1, says="the store at 127.0.0.1:1 cannot be reached"),
+    Start(what="the store refuses the password", line=STORE, instead='url = "env:WRONG_STORE"',
+          code=1, says="the store at {socket} refused the user name or the password"),
+    Start(what="the state folder cannot be made", line=STORE, instead='url = "embedded"\nstate = "/proc/nothing"',
+          says="the embedded PostgreSQL cannot use /proc/nothing: No such file or directory;"
+               " make it usable, or name another folder by store.state"),
+    Start(what="the access log cannot be written", line="[tokens]",
+          instead='[log]\naccess = "/proc/nothing/a"\n[tokens]', says="log.access: /proc/nothing/a cannot be written: No such file or directory"),
+    Start(what="the source's URL says too little", line=LEGACY, instead='url = "postgresql:///shop"',
+          says="{file}:27: source.people: the source's url must name a host, or a folder of sockets by ?host=/…"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Is how a start ended: what it said, and the names that stand for braces in what it should have said."""
+
+    code: int
+    said: str
+    names: Mapping[str, object]
+
+
+@pytest.fixture(scope="module")
+async def endings(postgres_server: PostgresServer, site: Site) -> AsyncIterator[Mapping[str, Ending]]:
+    """Is the end of each start, all tried at once."""
+    with tempfile.TemporaryDirectory(prefix="sluicegate-starts-") as name:
+        folder = Path(name)
+        (folder / "open").write_text("x" * 44)
+        (folder / "open").chmod(0o644)
+        async with postgres_server.database() as database, plain_app(taken := free_port()):
+            async with running_gateway(configure(folder, store=database, upstream=1, legacy=None)):
+                keys = await fetch(database, "SELECT * FROM signing_keys")
+            async with asyncio.TaskGroup() as tasks:
+                ends = {start.what: tasks.create_task(ended(start, folder, database, site, taken)) for start in STARTS}
+            yield {what: end.result() for what, end in ends.items()}
+            assert await fetch(database, "SELECT * FROM signing_keys") == keys
+
+
+async def ended(start: Start, folder: Path, database: Secret, site: Site, taken: int) -> Ending:
+    """Run a gateway that cannot start, to its end."""
+    configuration = configure(folder, store=database, upstream=1, legacy=site.database)
+    names = {"public": configuration.public_port, "private": configuration.private_port, "taken": taken,
+             "file": configuration.file, "folder": folder, "legacy": site.database,
+             "socket": str(Path(socket_of(database)).parent)}
+    line, text = start.line.format(**names), configuration.file.read_text()
+    assert text.count(line) == 1
+    configuration.file.write_text(text.replace(line, start.instead.format(**names)))
+    environ = {**os.environ, **configuration.environ, "OTHER_KEY": "B" * 43 + "=",
+               "WRONG_STORE": database.reveal().replace("sluicegate:", "sluicegate:Hare", 1)}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", "serve", "--config", configuration.file, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, **configuration.environ})
+        sys.executable, "-m", "gateway", "serve", "--config", configuration.file, env=environ,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     async with asyncio.timeout(PATIENCE):
         said, _ = await process.communicate()
     assert process.returncode is not None
-    return process.returncode, said.decode()
+    return Ending(code=process.returncode, said=said.decode(), names=names)
 
 
-@asynccontextmanager
-async def taken(port: int) -> AsyncIterator[None]:
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port)
-    try:
-        yield
-    finally:
-        server.close()
-
-
-def edited(configuration: Configuration, old: str, new: str) -> Configuration:
-    """Change a line of the file."""
-    text = configuration.file.read_text()
-    assert old in text
-    configuration.file.write_text(text.replace(old, new))
-    return configuration
-
-
-def with_environ(configuration: Configuration, **environ: str) -> Configuration:
-    return replace(configuration, environ={**configuration.environ, **environ})
-
-
-def one_sentence(said: str) -> str:
-    """Return the only line of what was said."""
-    [line] = said.splitlines()
-    assert not line.startswith(("Traceback", "{")), line
-    return line
-
-
-@pytest.mark.parametrize(("listener", "key"), [("public", "listen.public"), ("private", "private.listen")])
-async def test_a_port_that_is_taken_ends_the_start_in_one_sentence(database: Secret, site: Site, tmp_path: Path,
-                                                                   listener: str, key: str) -> None:
-    """Exit code 2, which setting it is, and the address."""
-    configuration = configure(tmp_path, store=database, upstream=site.port, legacy=site.database)
-    port = configuration.public_port if listener == "public" else configuration.private_port
-    async with taken(port):
-        code, said = await ended(configuration)
-    assert (code, one_sentence(said)) == (2, f"{key}: cannot listen on 127.0.0.1:{port}: Address already in use")
-
-
-SECRET = 'encryption_key = "env:TEST_KEY"'
-
-
-@pytest.mark.parametrize(("mode", "reason"), [
-    (None, "cannot be read (No such file or directory)"), (0o644, "is open to others than its owner")])
-async def test_a_secret_that_cannot_be_read_ends_the_start_in_one_sentence(
-        database: Secret, site: Site, tmp_path: Path, mode: int | None, reason: str) -> None:
-    """Exit code 2, the file and line of the setting, the secret's file, and what to do."""
-    configuration = configure(tmp_path, store=database, upstream=site.port, legacy=site.database)
-    if mode is not None:
-        (tmp_path / "key").write_text("x" * 44)
-        (tmp_path / "key").chmod(mode)
-    code, said = await ended(edited(configuration, SECRET, 'encryption_key = "file:key"'))
-    line = one_sentence(said)
-    assert code == 2
-    assert line.startswith(f"{configuration.file}:")
-    assert f": keys.encryption_key: the secret's file {tmp_path / 'key'} {reason}; " in line
-
-
-async def test_a_wrong_encryption_key_ends_the_start_in_one_sentence(database: Secret, site: Site,
-                                                                     tmp_path: Path) -> None:
-    """Exit code 2; no key of its own is added to a store that was sealed under another."""
-    configuration = configure(tmp_path, store=database, upstream=site.port, legacy=site.database)
-    async with running_gateway(configuration):
-        keys = await fetch(database, "SELECT * FROM signing_keys")
-    code, said = await ended(with_environ(configuration, TEST_KEY="B" * 43 + "="))
-    assert code == 2
-    assert one_sentence(said) == ("keys.encryption_key is not the key under which this store's keys were sealed:"
-                                  " give the former one back")
-    assert await fetch(database, "SELECT * FROM signing_keys") == keys
-
-
-@pytest.mark.parametrize(("wrong", "sentence"), [
-    ("@nowhere.invalid:1/", "the store at nowhere.invalid:1 cannot be reached"),
-    ("@127.0.0.1:1/", "the store at 127.0.0.1:1 cannot be reached")])
-async def test_a_store_that_is_not_there_ends_the_start_in_one_sentence(database: Secret, site: Site, tmp_path: Path,
-                                                                        wrong: str, sentence: str) -> None:
-    """Exit code 1: not the configuration is wrong, but the moment; whoever watches the service starts it again."""
-    user = database.reveal().partition("@")[0]
-    configuration = configure(tmp_path, store=Secret(f"{user}{wrong}test"), upstream=site.port, legacy=site.database)
-    code, said = await ended(configuration)
-    assert code == 1
-    assert one_sentence(said).startswith(sentence)
-
-
-async def test_a_store_that_refuses_the_password_ends_the_start_in_one_sentence(
-        database: Secret, site: Site, tmp_path: Path) -> None:
-    """The sentence names the store, not the user or the password."""
-    wrong = database.reveal().replace(":", ":Hare", 2).replace("postgresql:Hare", "postgresql:")
-    code, said = await ended(configure(tmp_path, store=Secret(wrong), upstream=site.port, legacy=site.database))
-    assert code == 1
-    assert "refused the user name or the password" in one_sentence(said)
-    assert "Hare" not in said
-
-
-@pytest.mark.parametrize(("old", "new"), [
-    ('url = "env:TEST_STORE"', 'url = "embedded"\nstate = "/proc/nothing"'),
-    ("[tokens]", '[log]\naccess = "/proc/nothing/access.log"\n[tokens]'),
-    ('url = "sqlite:', 'url = "postgresql:///shop"\n# '),
-], ids=["state folder", "access log", "source"])
-async def test_a_place_that_cannot_be_used_ends_the_start_in_one_sentence(database: Secret, site: Site,
-                                                                          tmp_path: Path, old: str, new: str) -> None:
-    """Exit code 2, for the operator must change something."""
-    configuration = configure(tmp_path, store=database, upstream=site.port, legacy=site.database)
-    code, said = await ended(edited(configuration, old, new))
-    assert (code, bool(one_sentence(said))) == (2, True)
+@pytest.mark.parametrize("start", STARTS, ids=lambda start: start.what)
+def test_a_start_that_cannot_be_ends_in_one_sentence(endings: Mapping[str, Ending], start: Start) -> None:
+    """Exit code 2 when the operator must change something, 1 when it may be better later; no value is shown."""
+    ending = endings[start.what]
+    assert ending.said == start.says.format(**ending.names) + "\n"
+    assert ending.code == start.code
 
 
 async def test_a_legacy_file_that_is_missing_is_no_reason_not_to_start(database: Secret, site: Site,

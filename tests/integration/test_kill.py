@@ -46,43 +46,35 @@ FIND, OPEN = "FROM aliases f JOIN accounts", "INSERT INTO sessions"
 BEGIN, COMMIT = "BEGIN", "COMMIT;"  # with its sign, for BEGIN says READ COMMITTED
 
 ADOPTION = (
-    Place(at="the account is looked for", line="store", text=FIND),
-    Place(at="it is not there", line="store", text=FIND, is_after=True),
+    Place(at="the source is about to be asked", line="store", text=FIND, is_after=True),
     Place(at="the source has said right", line="store", text=BEGIN),
     Place(at="the account is written, not its password", line="store", text="INSERT INTO credentials"),
     Place(at="all is written, not committed", line="store", text=COMMIT),
     Place(at="committed, and nobody was told", line="store", text=COMMIT, is_after=True, is_done=True),
-)
-HAND_OFF = (
     Place(at="the app is about to be told", line="app", text=f"POST {LOGIN}", is_done=True),
     Place(at="the app has its session", line="app", text=f"POST {LOGIN}", is_after=True, is_done=True),
-    Place(at="the gateway's session is about to be opened", line="store", text=OPEN, is_done=True),
     Place(at="all is done, and the browser was not told", line="store", text=OPEN, is_after=True, is_done=True),
 )
 CLEAN_ROOM = (
-    Place(at="the browser's own login is about to go on", line="app", text=f"POST {LOGIN}"),
     Place(at="the app has answered the browser", line="app", text=f"POST {LOGIN}", is_after=True),
-    Place(at="the gateway asks for itself", line="app", text=f"POST {LOGIN}", nth=2),
     Place(at="the app has said right to the gateway", line="app", text=f"POST {LOGIN}", nth=2, is_after=True),
     Place(at="the probe has confirmed it", line="app", text=f"GET {CHANGE}", is_after=True),
+    Place(at="committed, and nobody was told", line="store", text=COMMIT, is_after=True, is_done=True),
 )
-ADOPTIONS = [*(("sql", place) for place in (*ADOPTION, *HAND_OFF)),
-             *(("form", place) for place in (*CLEAN_ROOM, *ADOPTION[-2:], *HAND_OFF[-2:]))]
+ADOPTIONS = [*(("sql", place) for place in ADOPTION), *(("form", place) for place in CLEAN_ROOM)]
 
-PENDING, RETIRE = "INSERT INTO pending_changes", "INSERT INTO previous_passwords"
-
+AHEAD = Place(at="it is written ahead, the app is not told", line="app", text=f"POST {CHANGE}")
+CHANGED = Place(at="the app has changed it", line="app", text=f"POST {CHANGE}", is_after=True, is_done=True)
 CHANGES = [
-    ("sql", Place(at="it is about to be written ahead", line="store", text=PENDING)),
-    ("sql", Place(at="it is written ahead, the app is not told", line="app", text=f"POST {CHANGE}")),
-    ("sql", Place(at="the app has changed it", line="app", text=f"POST {CHANGE}", is_after=True, is_done=True)),
+    ("sql", Place(at="it is about to be written ahead", line="store", text="INSERT INTO pending_changes")),
+    ("sql", AHEAD),
+    ("sql", CHANGED),
     ("sql", Place(at="confirmed, not promoted", line="store", text=BEGIN, is_done=True)),
-    ("sql", Place(at="half promoted", line="store", text=RETIRE, is_after=True, is_done=True)),
     ("sql", Place(at="promoted, not committed", line="store", text=COMMIT, is_done=True)),
     ("sql", Place(at="committed, and nobody was told", line="store", text=COMMIT, is_after=True, is_done=True)),
-    ("form", Place(at="it is written ahead, the app is not told", line="app", text=f"POST {CHANGE}")),
-    ("form", Place(at="the app has changed it", line="app", text=f"POST {CHANGE}", is_after=True, is_done=True)),
+    ("form", AHEAD),
+    ("form", CHANGED),
     ("form", Place(at="the gateway asks for itself", line="app", text=f"POST {LOGIN}", is_done=True)),
-    ("form", Place(at="promoted, not committed", line="store", text=COMMIT, is_done=True)),
 ]
 
 

@@ -254,10 +254,10 @@ def _named(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        sentence = f"{error.filename or folder}: {error.strerror}"
+        sentence = f"the embedded PostgreSQL cannot use {error.filename or folder}: {error.strerror}"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreUnavailable(sentence) from error
-        raise ConfigurationError(sentence) from error
+        raise ConfigurationError(f"{sentence}; make it usable, or name another folder by store.state") from error
 
 
 def _write_private(path: Path, text: str) -> None:
