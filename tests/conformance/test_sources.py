@@ -1,11 +1,14 @@
 """What every source promises, whether it shows hashes or takes passwords.
 
 A row of STORES is one implementation with a real store behind it. `ask` puts the gateway's question to
-either kind of source: one that shows hashes is verified here.
+either kind of source: one that shows hashes is verified here. TABLES are those that look into a user table;
+the app's own form shows no more of a user than whether it lets them in.
 """
 
 import asyncio
 import sqlite3
+import time
+import tomllib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -17,10 +20,17 @@ import asyncpg
 import pytest
 
 from adapters.base import AdapterError, AdapterUnavailable, HashSource, LegacyRow, PasswordSource
+from adapters.form import FormSource
 from adapters.sql import SqlOptions, SqlSource
 from gateway.hashing.scheme import Match
 from gateway.hashing.swapper import Swapper
+from gateway.identifiers import Comparison
+from gateway.intercept.rules import compile_rules
+from gateway.intercept.tables import RuleTable
 from gateway.model import LegacyUser, Outcome, Profile, Secret
+from gateway.proxy.limits import Limits
+from gateway.proxy.tasks import Tasks
+from gateway.proxy.upstream import Address, Upstream
 from tests.helpers.legacy_sources import LegacyUsers, ShowsHashes, TakesPasswords
 from tests.helpers.legacy_users import (
     ALICE,
@@ -39,6 +49,7 @@ from tests.helpers.legacy_users import (
 )
 from tests.helpers.postgres import PostgresServer
 from tests.helpers.relay import Relay
+from tests.helpers.shop import RULES, Shop
 
 SHORT = 0.5  # seconds that a source is given in a test of slowness
 PATIENT = 10.0
@@ -46,7 +57,15 @@ Source = PasswordSource | HashSource
 
 
 class LegacyStore(Protocol):
-    """A real store with EVERYBODY in it, and the line to it."""
+    """A real store with EVERYBODY in it, and the line to it.
+
+    `unknown` is what it may say of a user that it does not have.
+    """
+
+    unknown: frozenset[Outcome]
+
+    def id_of(self, person: Person) -> str:
+        """Return the legacy id by which this store knows somebody."""
 
     def source(self, timeout_seconds: float) -> AbstractAsyncContextManager[Source]:
         """Return a source over this store, closed."""
@@ -61,7 +80,16 @@ class LegacyStore(Protocol):
         """Keep the store from answering for a while."""
 
 
-class SqliteFile:
+class Table:
+    """What all stores share that look into a user table."""
+
+    unknown = frozenset({Outcome.NOT_FOUND})
+
+    def id_of(self, person: Person) -> str:
+        return str(person.id)
+
+
+class SqliteFile(Table):
     """A file that the source reaches by a symbolic link."""
 
     def __init__(self, folder: Path) -> None:
@@ -93,7 +121,7 @@ class SqliteFile:
         writer.close()
 
 
-class PostgresTable:
+class PostgresTable(Table):
     """A database of the embedded server, reached through a relay."""
 
     def __init__(self, url: str, relay: Relay) -> None:
@@ -117,7 +145,7 @@ class PostgresTable:
         self._relay.let_go()
 
 
-class InMemory:
+class InMemory(Table):
     """The store of the unit tests, under either kind of source."""
 
     def __init__(self, kind: type[ShowsHashes | TakesPasswords]) -> None:
@@ -145,6 +173,37 @@ class InMemory:
         self._users.awake.clear()
         yield
         self._users.awake.set()
+
+
+class OwnForm:
+    """An application as its own source, reached through a relay. Who is hindered is told nothing but no."""
+
+    unknown = frozenset({Outcome.NOT_FOUND, Outcome.WRONG_PASSWORD})
+
+    def __init__(self, upstream: Upstream, relay: Relay) -> None:
+        [app] = tomllib.loads(f"[[app]]\n{RULES}")["app"]
+        self._login, *_ = compile_rules([RuleTable.model_validate(rule) for rule in app["rule"]]).rules
+        self._upstream = upstream
+        self._relay = relay
+
+    def id_of(self, person: Person) -> str:
+        return person.username
+
+    def source(self, timeout_seconds: float) -> FormSource:
+        return FormSource(self._login, self._upstream.fetch, origin="http://shop.test", prefix="/",
+                          comparison=Comparison.EXACT)
+
+    async def take_away(self) -> None:
+        await self._relay.cut()
+
+    async def bring_back(self) -> None:
+        await self._relay.restore()
+
+    @asynccontextmanager
+    async def slow(self) -> AsyncIterator[None]:
+        self._relay.hold()
+        yield
+        self._relay.let_go()
 
 
 @pytest.fixture(scope="session")
@@ -181,12 +240,30 @@ async def passwords_in_memory(folder: Path, tables: Secret) -> AsyncIterator[Leg
     yield InMemory(TakesPasswords)
 
 
-STORES: Mapping[str, Callable[[Path, Secret], AbstractAsyncContextManager[LegacyStore]]] = {
+@asynccontextmanager
+async def own_form(folder: Path, tables: Secret) -> AsyncIterator[LegacyStore]:
+    tasks = Tasks(lambda error: None)
+    async with Shop(folder) as shop, Relay(lambda: asyncio.open_connection("127.0.0.1", shop.port)) as relay:
+        for person in EVERYBODY:
+            if person.password is not None and person.hindrance is None:
+                shop.set_password(person.username, person.password)
+        upstream = Upstream(Address(host="127.0.0.1", port=relay.port), limits=Limits(), tasks=tasks,
+                            clock=time.monotonic, on_error=lambda kind: None)
+        try:
+            yield OwnForm(upstream, relay)
+        finally:
+            await upstream.close()
+            await tasks.close(0)
+
+
+Stores = Mapping[str, Callable[[Path, Secret], AbstractAsyncContextManager[LegacyStore]]]
+TABLES: Stores = {
     "sqlite": sqlite_file,
     "postgresql": postgres_table,
     "hashes in memory": hashes_in_memory,
     "passwords in memory": passwords_in_memory,
 }
+STORES: Stores = {**TABLES, "form": own_form}
 
 
 @pytest.fixture(params=STORES)
@@ -197,9 +274,23 @@ async def legacy(
         yield legacy
 
 
+@pytest.fixture(params=TABLES)
+async def table(
+    request: pytest.FixtureRequest, tmp_path: Path, legacy_tables: Secret
+) -> AsyncIterator[LegacyStore]:
+    async with TABLES[request.param](tmp_path, legacy_tables) as table:
+        yield table
+
+
 @pytest.fixture
 async def source(legacy: LegacyStore) -> AsyncIterator[Source]:
     async with legacy.source(PATIENT) as source:
+        yield source
+
+
+@pytest.fixture
+async def table_source(table: LegacyStore) -> AsyncIterator[Source]:
+    async with table.source(PATIENT) as source:
         yield source
 
 
@@ -226,25 +317,26 @@ async def known(source: Source, login: str, password: str) -> LegacyUser:
 
 
 @pytest.mark.parametrize("person", [ALICE, BOB, CAROL, HEIDI], ids=lambda person: str(person.id))
-async def test_the_right_password_of_a_user_is_right(source: Source, person: Person) -> None:
+async def test_the_right_password_of_a_user_is_right(legacy: LegacyStore, source: Source, person: Person) -> None:
     """The exact characters of identifier and password count, whatever they are."""
     user = await known(source, person.username, person.password or "")
-    assert user.legacy_id == str(person.id)
+    assert user.legacy_id == legacy.id_of(person)
+    assert person.username in user.identifiers
     assert user.hindrance is None
 
 
-async def test_a_user_comes_with_identifiers_and_profile(source: Source) -> None:
+async def test_a_user_comes_with_identifiers_and_profile(table_source: Source) -> None:
     """What the store knows of a person arrives as text."""
-    user = await known(source, ALICE.username, "wonderland-7")
+    user = await known(table_source, ALICE.username, "wonderland-7")
     assert user.identifiers == ("alice", "alice@shop.test")
     assert (user.profile.username, user.profile.email) == ("alice", "alice@shop.test")
     assert user.profile.name == "Alice Liddell"
     assert user.profile.attributes == {"phone": "+44 20 7946 0000"}
 
 
-async def test_every_identifier_of_a_user_finds_the_same_legacy_id(source: Source) -> None:
+async def test_every_identifier_of_a_user_finds_the_same_legacy_id(table_source: Source) -> None:
     """Name and address lead to one identity."""
-    by_name, by_address = [await known(source, login, BOB.password or "") for login in ("bob", "bob@shop.test")]
+    by_name, by_address = [await known(table_source, login, BOB.password or "") for login in ("bob", "bob@shop.test")]
     assert by_name == by_address
 
 
@@ -254,9 +346,9 @@ async def test_a_wrong_password_is_an_answer(source: Source) -> None:
 
 
 @pytest.mark.parametrize("login", ["mallory", "", " ", "ALICE", "alice ", "żółw", "%", "alic_", "*"])
-async def test_an_unknown_identifier_is_not_found(source: Source, login: str) -> None:
+async def test_an_unknown_identifier_is_not_found(legacy: LegacyStore, source: Source, login: str) -> None:
     """Nothing is guessed, folded or matched as a pattern."""
-    assert await ask(source, login, "x") is Outcome.NOT_FOUND
+    assert await ask(source, login, "x") in legacy.unknown
 
 
 @pytest.mark.parametrize(
@@ -267,16 +359,18 @@ async def test_an_unknown_identifier_is_not_found(source: Source, login: str) ->
         "*)(uid=*", "{'$gt': ''}", "alice\0", "\0", "\ud800", "alice\udfff", "\ufeffalice", "alice\u200b",
     ],
 )
-async def test_an_identifier_is_a_value_and_nothing_else(source: Source, login: str) -> None:
+async def test_an_identifier_is_a_value_and_nothing_else(legacy: LegacyStore, source: Source, login: str) -> None:
     """What would be syntax anywhere finds nobody, and everybody is still there afterwards."""
-    assert await ask(source, login, "x") is Outcome.NOT_FOUND
-    assert (await known(source, "alice", "wonderland-7")).legacy_id == "1"
+    assert await ask(source, login, "x") in legacy.unknown
+    assert (await known(source, "alice", "wonderland-7")).legacy_id == legacy.id_of(ALICE)
 
 
 @pytest.mark.parametrize("login", ["a" * 10_000, "ż" * 10_000, "'" * 10_000, "alice" * 2_000])
-async def test_ten_thousand_characters_are_only_a_long_name(source: Source, login: str) -> None:
+async def test_ten_thousand_characters_are_only_a_long_name(
+    legacy: LegacyStore, source: Source, login: str
+) -> None:
     """Length breaks nothing."""
-    assert await ask(source, login, "x" * 10_000) is Outcome.NOT_FOUND
+    assert await ask(source, login, "x" * 10_000) in legacy.unknown
 
 
 async def test_a_long_password_is_wrong_as_any_other(source: Source) -> None:
@@ -285,22 +379,22 @@ async def test_a_long_password_is_wrong_as_any_other(source: Source) -> None:
 
 
 @pytest.mark.parametrize("person", [DAVE, ERIN, FRANK], ids=lambda person: str(person.hindrance))
-async def test_a_hindrance_is_told_with_the_right_password_only(source: Source, person: Person) -> None:
+async def test_a_hindrance_is_told_with_the_right_password_only(table_source: Source, person: Person) -> None:
     """Who does not know the password learns nothing of the account."""
-    user = await ask(source, person.username, person.password or "")
+    user = await ask(table_source, person.username, person.password or "")
     assert user is person.hindrance or (isinstance(user, LegacyUser) and user.hindrance is person.hindrance)
-    assert await ask(source, person.username, "wrong") is Outcome.WRONG_PASSWORD
+    assert await ask(table_source, person.username, "wrong") is Outcome.WRONG_PASSWORD
 
 
-async def test_an_identifier_of_two_users_is_ambiguous(source: Source) -> None:
+async def test_an_identifier_of_two_users_is_ambiguous(table_source: Source) -> None:
     """Neither is preferred; each is found by a name of their own."""
-    assert await ask(source, "twins@shop.test", TWINS[0].password or "") is Outcome.AMBIGUOUS
-    assert (await known(source, "pollux", TWINS[1].password or "")).legacy_id == "8"
+    assert await ask(table_source, "twins@shop.test", TWINS[0].password or "") is Outcome.AMBIGUOUS
+    assert (await known(table_source, "pollux", TWINS[1].password or "")).legacy_id == "8"
 
 
-async def test_a_user_without_a_password_has_an_unsupported_one(source: Source) -> None:
+async def test_a_user_without_a_password_has_an_unsupported_one(table_source: Source) -> None:
     """No password at all, not even the empty one, opens such an account."""
-    assert await ask(source, GRACE.username, "x") is Outcome.UNSUPPORTED_HASH
+    assert await ask(table_source, GRACE.username, "x") is Outcome.UNSUPPORTED_HASH
 
 
 async def test_a_store_that_answers_gives_a_sign_of_life(source: Source) -> None:
@@ -319,7 +413,7 @@ async def test_a_store_that_goes_away_is_unavailable_until_it_is_back(legacy: Le
     with pytest.raises(AdapterUnavailable):
         await source.ping()  # type: ignore[union-attr]
     await legacy.bring_back()
-    assert (await known(source, "alice", "wonderland-7")).legacy_id == "1"
+    assert (await known(source, "alice", "wonderland-7")).legacy_id == legacy.id_of(ALICE)
 
 
 async def test_a_source_opens_while_its_store_is_away(legacy: LegacyStore) -> None:
@@ -329,18 +423,18 @@ async def test_a_source_opens_while_its_store_is_away(legacy: LegacyStore) -> No
         with pytest.raises(AdapterUnavailable):
             await ask(source, "alice", "wonderland-7")
         await legacy.bring_back()
-        assert (await known(source, "alice", "wonderland-7")).legacy_id == "1"
+        assert (await known(source, "alice", "wonderland-7")).legacy_id == legacy.id_of(ALICE)
 
 
-async def test_a_store_that_does_not_answer_is_a_timeout(legacy: LegacyStore) -> None:
+async def test_a_store_that_does_not_answer_is_a_timeout(table: LegacyStore) -> None:
     """It costs the time that was given, not more, and is over when the store answers again."""
-    async with legacy.source(SHORT) as source:
+    async with table.source(SHORT) as source:
         await known(source, "alice", "wonderland-7")
-        async with legacy.slow(), asyncio.timeout(SHORT * 6):
+        async with table.slow(), asyncio.timeout(SHORT * 6):
             with pytest.raises(AdapterUnavailable) as caught:
                 await ask(source, "alice", "wonderland-7")
         assert caught.value.outcome is Outcome.TIMEOUT
-        assert (await known(source, "alice", "wonderland-7")).legacy_id == "1"
+        assert (await known(source, "alice", "wonderland-7")).legacy_id == table.id_of(ALICE)
 
 
 async def test_a_question_that_nobody_waits_for_leaves_the_source_whole(legacy: LegacyStore) -> None:
@@ -351,7 +445,7 @@ async def test_a_question_that_nobody_waits_for_leaves_the_source_whole(legacy: 
                 with pytest.raises(TimeoutError):
                     async with asyncio.timeout(0.05):
                         await ask(source, "alice", "wonderland-7")
-        assert (await known(source, "alice", "wonderland-7")).legacy_id == "1"
+        assert (await known(source, "alice", "wonderland-7")).legacy_id == legacy.id_of(ALICE)
 
 
 async def test_a_source_closes_while_its_store_hangs(legacy: LegacyStore) -> None:
@@ -362,16 +456,16 @@ async def test_a_source_closes_while_its_store_hangs(legacy: LegacyStore) -> Non
         await source.__aexit__(None, None, None)  # type: ignore[union-attr]
 
 
-async def test_questions_run_side_by_side(source: Source) -> None:
+async def test_questions_run_side_by_side(legacy: LegacyStore, source: Source) -> None:
     """Thirty at once get thirty right answers, each its own."""
     people = [ALICE, BOB, CAROL] * 10
     users = await asyncio.gather(*(known(source, person.username, person.password or "") for person in people))
-    assert [user.legacy_id for user in users] == [str(person.id) for person in people]
+    assert [user.legacy_id for user in users] == [legacy.id_of(person) for person in people]
 
 
-async def test_nothing_is_told_after_closing(legacy: LegacyStore) -> None:
+async def test_nothing_is_told_after_closing(table: LegacyStore) -> None:
     """A closed source is unavailable; closing twice and closing what never opened do no harm."""
-    source = legacy.source(PATIENT)
+    source = table.source(PATIENT)
     await source.__aexit__(None, None, None)
     async with source as opened:
         await known(opened, "alice", "wonderland-7")
@@ -392,8 +486,8 @@ async def test_a_breakdown_names_no_person_and_no_place(legacy: LegacyStore, sou
     await legacy.bring_back()
 
 
-async def test_the_hash_of_every_user_is_masked(source: Source) -> None:
+async def test_the_hash_of_every_user_is_masked(table_source: Source) -> None:
     """A row that lands in a log or an exception shows no hash."""
-    if isinstance(source, HashSource):
+    if isinstance(table_source, HashSource):
         for person in EVERYBODY:
-            assert "pbkdf2" not in repr(await source.fetch(person.username))
+            assert "pbkdf2" not in repr(await table_source.fetch(person.username))
