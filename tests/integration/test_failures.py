@@ -446,7 +446,8 @@ STARTS = (
           says="the embedded PostgreSQL cannot use /proc/nothing: No such file or directory;"
                " make it usable, or name another folder by store.state"),
     Start(what="the access log cannot be written", line="[tokens]",
-          instead='[log]\naccess = "/proc/nothing/a"\n[tokens]', says="log.access: /proc/nothing/a cannot be written: No such file or directory"),
+          instead='[log]\naccess = "/proc/nothing/a"\n[tokens]',
+          says="log.access: /proc/nothing/a cannot be written: No such file or directory"),
     Start(what="the source's URL says too little", line=LEGACY, instead='url = "postgresql:///shop"',
           says="{file}:27: source.people: the source's url must name a host, or a folder of sockets by ?host=/…"),
 )
