@@ -21,7 +21,7 @@ from gateway.accounts.throttle import Attempt, Reservation, Throttle, Wait
 from gateway.accounts.turns import Turns
 from gateway.errors import AppUnavailable, LegacyUnavailable, Overloaded, SluicegateError, StoreUnavailable
 from gateway.http.answer import Answer
-from gateway.identifiers import normalise
+from gateway.identifiers import Comparison, normalise
 from gateway.intercept import extract
 from gateway.intercept.verdict import judge
 from gateway.model import Account, Outcome, Verdict
@@ -38,12 +38,15 @@ STORE, LEGACY, APP = "store", "legacy", "app"  # who decided
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Typed:
-    """One login as it came: the app, the request, what was typed, and the alias that this means."""
+    """One login as it came: the app, the request, what was typed, and the name under which it is counted.
+
+    Case never counts there: whoever varies it in a name that an app folds would have a budget for each variant.
+    """
 
     app: GuardedApp
     request: WholeRequest
     login: extract.Login
-    alias: str
+    counted: str
     came: float
 
 
@@ -92,9 +95,9 @@ class SignIn:
     async def run(self, app: GuardedApp, request: WholeRequest, login: extract.Login) -> Reply:
         """Answer one login."""
         identifier = login.credentials.identifier
-        alias = normalise(identifier, app.source.comparison) or identifier
-        typed = Typed(app=app, request=request, login=login, alias=alias, came=self._clock())
-        async with self._turns.of((app.source.name, alias)):
+        counted = normalise(identifier, Comparison.CASEFOLD) or identifier
+        typed = Typed(app=app, request=request, login=login, counted=counted, came=self._clock())
+        async with self._turns.of((app.source.name, counted)):
             reservation = await self._throttle.reserve(self._attempt(typed))
             if isinstance(reservation, Wait):
                 return self._throttled(typed, reservation)
@@ -121,7 +124,7 @@ class SignIn:
                               "listen.trusted_proxies", peer=client.peer)
         return Attempt(
             source=app.source.name,
-            identifier=typed.alias,
+            identifier=typed.counted,
             address=None if is_hidden else client.address,
             device=self._sessions.device(app.name, typed.request.head.cookie),
         )
@@ -233,7 +236,7 @@ class SignIn:
 
     def _device(self, typed: Typed) -> tuple[bytes, bytes]:
         """Return the cookie that gives this browser a throttle budget of its own."""
-        token = self._throttle.device_token(typed.app.source.name, typed.alias)
+        token = self._throttle.device_token(typed.app.source.name, typed.counted)
         return self._sessions.device_field(typed.app.name, token)
 
     async def _note_rehash(self, typed: Typed, granted: Granted) -> None:

@@ -176,6 +176,16 @@ async def test_many_failures_cost_time_but_not_the_owner(scene: Stage) -> None:
     assert ("throttled", "throttle") in await scene.outcomes()
 
 
+async def test_spellings_of_a_name_share_one_budget(scene: Stage) -> None:
+    """Whoever varies blanks, width and case of a name does not get another try for each."""
+    alice = scene.site.person("alice")
+    spellings = [alice.name, alice.name.upper(), f" {alice.name}", alice.name.title(), f"{alice.name}\u3000"]
+    browser = scene.browser()
+    for spelling in [*spellings, alice.name]:
+        assert is_refused_by_the_site(await browser.log_in(spelling, "guess at a Hare"))
+    assert (await refused_soon(browser, alice)).status == 429
+
+
 async def test_unknown_names_are_counted_like_known_ones(scene: Stage) -> None:
     """Whoever tries names finds out nothing by being throttled."""
     browser = scene.browser()
