@@ -1,9 +1,10 @@
 """The hand-off: a browser's own request goes to the unchanged app, once, and its answer comes back.
 
-Owns what may change on the way (the password field, the body's length, our Set-Cookie lines) and nothing
-else may. Knows no accounts and no decisions.
+Owns what may change on the way (the password field, the body's length, the codings that are asked for, our
+Set-Cookie lines) and nothing else may. Knows no accounts and no decisions.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ from gateway.http.head import HeadLimits, parse_response
 from gateway.proxy import pages
 from gateway.proxy.steps import Reply, WholeRequest
 
+END = b"\r\n\r\n"
+ACCEPTED_CODINGS = re.compile(rb"\r\naccept-encoding:([^\r]*)", re.IGNORECASE)
+GZIP = re.compile(rb"(?:^|,)(?:x-)?gzip(?!;q=0(?:\.0*)?(?:,|$))")  # with q=0 it is refused (RFC 9110 12.5.3)
 BODILESS = frozenset({204, 304})  # RFC 9110 6.4.1
 ANY_HEAD = HeadLimits(head_bytes=1 << 30, fields=1 << 20)  # the answer's head was within limits when it came
 
@@ -28,10 +32,19 @@ async def forward(request: WholeRequest, body: bytes) -> Answer:
         request_id=request.request_id,
         body_length=len(body),
     )
-    answer = await request.site.upstream.fetch(wire + body, method=request.head.method)
+    answer = await request.site.upstream.fetch(_legible(wire) + body, method=request.head.method)
     if not answer.is_whole:
         raise AppUnavailable("the app's answer was cut")
     return answer
+
+
+def _legible(wire: bytes) -> bytes:
+    """Return a request's head that asks for no other coding than gzip: in br or zstd no refusal can be read."""
+    offered = [value.replace(b" ", b"").lower() for value in ACCEPTED_CODINGS.findall(wire)]
+    if not offered:
+        return wire
+    coding = b"gzip" if GZIP.search(b",".join(offered)) else b"identity"
+    return ACCEPTED_CODINGS.sub(b"", wire).replace(END, b"\r\nAccept-Encoding: %b%b" % (coding, END), 1)
 
 
 def relay(request: WholeRequest, answer: Answer, extra: bytes = b"") -> Reply:

@@ -40,6 +40,26 @@ async def test_a_right_login_arrives_once_as_the_browser_sent_it(database: Secre
             assert got.values(name.lower()) == [value.strip()]
 
 
+@pytest.mark.parametrize(("accepted", "asked"), [
+    ([], []),
+    (["gzip, deflate, br, zstd"], ["gzip"]),
+    (["br;q=1.0, GZIP ;q=0.8"], ["gzip"]),
+    (["br", "x-gzip"], ["gzip"]),
+    (["br"], ["identity"]),
+    (["gzip;q=0, br"], ["identity"]),
+    (["gzip; q=0.001"], ["gzip"]),
+    (["*"], ["identity"]),
+])
+async def test_an_answer_to_a_login_comes_in_a_coding_that_can_be_judged(
+        database: Secret, tmp_path: Path, accepted: list[str], asked: list[str]) -> None:
+    """Browsers offer more codings than the gateway reads, and a refusal that nobody can read would be no refusal."""
+    async with shop_stage(database, tmp_path, "form") as scene:
+        await scene.browser().post("/login", BODY, *(("Accept-Encoding", value) for value in accepted))
+        [got] = scene.shop.got
+        assert got.values("accept-encoding") == asked
+        assert got.body == BODY.encode()
+
+
 async def test_the_answer_comes_back_as_the_application_gave_it(
         database: Secret, tmp_path: Path, kind: str) -> None:
     """Every cookie apart and in order, a coded body untouched; the gateway's cookies stand behind them."""
