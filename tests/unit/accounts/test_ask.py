@@ -105,21 +105,21 @@ class Fails:
         raise self._error or AssertionError
 
 
-@pytest.mark.parametrize(("error", "outcome"), [
-    (AdapterUnavailable("gone"), Outcome.UNAVAILABLE),
-    (AdapterUnavailable("slow", Outcome.TIMEOUT), Outcome.TIMEOUT),
-    (AdapterUnavailable("odd", Outcome.PROTOCOL_ERROR), Outcome.PROTOCOL_ERROR),
-    (AdapterMisconfigured("no such column"), Outcome.PROTOCOL_ERROR),
-    (None, Outcome.TIMEOUT),
+@pytest.mark.parametrize(("error", "outcome", "reason"), [
+    (AdapterUnavailable("gone"), Outcome.UNAVAILABLE, "gone"),
+    (AdapterUnavailable("slow", Outcome.TIMEOUT), Outcome.TIMEOUT, "slow"),
+    (AdapterUnavailable("odd", Outcome.PROTOCOL_ERROR), Outcome.PROTOCOL_ERROR, "odd"),
+    (AdapterMisconfigured("no such column"), Outcome.PROTOCOL_ERROR, "no such column"),
+    (None, Outcome.TIMEOUT, "it did not answer in time"),
 ])
 async def test_each_breakdown_is_one_error_and_its_own_outcome(
-    by_password: Crossing, error: AdapterError | None, outcome: Outcome
+    by_password: Crossing, error: AdapterError | None, outcome: Outcome, reason: str
 ) -> None:
-    """Unreachable, too slow, not understood, misconfigured, or silent beyond the given time."""
+    """Unreachable, too slow, not understood, misconfigured, or silent beyond the given time: with its reason."""
     observed: list[Outcome] = []
     question = Question(SOURCE, Fails(error), by_password.hasher, timeout=0.01, clock=by_password.clock,
                         observe=lambda _source, outcome, _seconds: observed.append(outcome))
-    with pytest.raises(LegacyUnavailable):
+    with pytest.raises(LegacyUnavailable, match=f"^source {SOURCE} could not be asked: {reason}$"):
         await question.ask("alice", Secret(FIRST))
     assert observed == [outcome]
 

@@ -140,6 +140,15 @@ async def test_a_variant_of_the_password_does_not_pass_for_a_change(by_hash: Cro
     assert await by_hash.account("1") == before
 
 
+@pytest.mark.parametrize("name", ["alice", "alice "])
+async def test_the_hash_last_seen_costs_a_wrong_password_nothing(by_hash: Crossing, name: str) -> None:
+    """It is not even tried, so a legacy scheme is no burden once its user has crossed."""
+    await crossed(by_hash)
+    by_hash.jobs.clear()
+    assert await by_hash.denied(name, "wrong") is Reason.WRONG_PASSWORD
+    assert len(by_hash.jobs) == 2
+
+
 async def test_a_variant_does_not_pass_under_another_name_either(by_hash: Crossing) -> None:
     """The hash last seen counts also where the account was found by the legacy id alone."""
     by_hash.legacy.set_hash("1", lenient(FIRST))

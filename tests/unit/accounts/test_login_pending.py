@@ -225,6 +225,16 @@ async def test_of_two_logins_that_confirm_one_change_both_are_granted(pending: C
     assert sorted(ways) == [Way.FOLLOWED, Way.STORE]
 
 
+async def test_a_change_that_another_login_confirmed_first_is_current_beside_a_later_one(pending: Crossing) -> None:
+    """The later one stays pending, and the typed password is granted as the current one."""
+    await pending.begin_change("1", THIRD)
+    first, _ = (await pending.account("1")).pending
+    pending.legacy.set_password("1", SECOND)
+    pending.legacy.meanwhile = partial(pending.store.changes.promote, first.id, legacy_seen=None, keep_session=None)
+    assert (await pending.granted("alice", SECOND)).way is Way.STORE
+    assert await changes(pending) == 1
+
+
 async def test_a_change_dropped_while_the_legacy_side_is_asked_is_not_promoted(pending: Crossing) -> None:
     """What is gone when the answer comes confirms nothing; a later login follows."""
     [change] = (await pending.account("1")).pending
