@@ -1,16 +1,14 @@
-"""Commands beside a running gateway, and a gateway that cannot start."""
+"""Commands beside a running gateway."""
 
 import asyncio
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -291,41 +289,12 @@ async def test_health_of_a_listener_on_every_address(gateway: GatewayProcess, tm
     assert await sluicegate(changed, "health") == (0, "ok\n", "")
 
 
-# ---- a gateway that cannot start ---------------------------------------------------------------------------------
+# ---- the store and the end ------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def taken(port: int) -> Iterator[None]:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", port))
-        other.listen()
-        yield
-
-
-@pytest.mark.parametrize("key", ["listen.public", "private.listen"])
-async def test_serve_with_a_port_taken(configuration: Configuration, key: str) -> None:
-    """A port that somebody has is one clear sentence, exit code 2."""
-    port = configuration.public_port if key == "listen.public" else configuration.private_port
-    with taken(port):
-        code, _, err = await sluicegate(configuration, "serve")
-    assert (code, err) == (2, f"{key}: cannot listen on 127.0.0.1:{port}: Address already in use\n")
-
-
-async def test_serve_with_an_unreadable_secret(configuration: Configuration) -> None:
-    """A secret's file that is missing is named with its place in the configuration, exit code 2."""
-    text = configuration.file.read_text()
-    configuration.file.write_text(text.replace("env:TEST_KEY", "file:nowhere"))
-    line = text.splitlines().index('encryption_key = "env:TEST_KEY"') + 1
-    code, out, err = await sluicegate(configuration, "serve")
-    assert (code, out) == (2, "")
-    assert err.startswith(f"{configuration.file}:{line}: keys.encryption_key: the secret's file ")
-    assert "cannot be read (No such file or directory)" in err
-    assert len(err.splitlines()) == 1
-
-
-@pytest.mark.parametrize("words", [["serve"], ["users", "list"], ["migration", "status"]])
+@pytest.mark.parametrize("words", [["users", "list"], ["keys", "list"], ["migration", "status"]])
 async def test_store_that_is_down(configuration: Configuration, words: list[str]) -> None:
-    """Without its store a gateway does not start, and no command works: one clear sentence, exit code 1."""
+    """Without the store no command works: one clear sentence, exit code 1."""
     port = free_port()
     url = f"postgresql://sluicegate:a-password-of-the-store@127.0.0.1:{port}/x"
     down = Configuration(file=configuration.file, environ={**configuration.environ, "TEST_STORE": url},
