@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from gateway.model import Secret
 
@@ -229,8 +229,7 @@ async def store_line(url: Secret) -> AsyncIterator[tuple[Line, Secret]]:
     folder = parse_qs(parts.query)["host"][0]
     line = Line(lambda: asyncio.open_unix_connection(f"{folder}/{SOCKET}"), PostgresListener)
     async with _opened(line):
-        user = f"{parts.username}:{quote(parts.password or '', safe='')}"
-        yield line, Secret(f"postgresql://{user}@127.0.0.1:{line.port}{parts.path}?sslmode=disable")
+        yield line, Secret(f"postgresql://{parts.username}:{parts.password}@127.0.0.1:{line.port}{parts.path}?sslmode=disable")
 
 
 @asynccontextmanager
