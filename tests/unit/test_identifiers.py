@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from gateway.identifiers import LONGEST, Comparison, aliases, normalise
 
 EXACT, CASEFOLD = Comparison.EXACT, Comparison.CASEFOLD
+UNSEEN = ("ZERO WIDTH", "VARIATION SELECTOR", "GRAPHEME JOINER", "VOWEL INHERENT", "HANGUL FILLER",
+          "HANGUL CHOSEONG FILLER", "HANGUL JUNGSEONG FILLER", "HALFWIDTH HANGUL FILLER")
 EVERY = [chr(number) for number in range(sys.maxunicode + 1)]
 
 comparisons = st.sampled_from(Comparison)
@@ -19,8 +21,7 @@ names = st.text(max_size=40) | st.text(st.characters(categories=["L", "M", "N", 
 def is_unseen(character: str) -> bool:
     """Say whether a person sees nothing of a character, by the words of Unicode's own names and categories."""
     name = unicodedata.name(character, "")
-    return (unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} or "VARIATION SELECTOR" in name
-            or "ZERO WIDTH" in name or ("HANGUL" in name and "FILLER" in name) or "GRAPHEME JOINER" in name)
+    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} or any(word in name for word in UNSEEN)
 
 
 @given(name=names, comparison=comparisons)
