@@ -16,7 +16,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.model import Secret
 from tests.helpers.browser import Browser, Page
 from tests.helpers.gateways import PRESET, Configuration, RunningGateway, configure, running_gateway
-from tests.helpers.postgres import fetch
 from tests.helpers.shop import RULES, Shop
 from tests.helpers.site import MARK, Person, Site
 
@@ -35,6 +34,7 @@ class Hall:
 
     gateway: RunningGateway
     database: Secret = field(repr=False)
+    line: "asyncpg.Connection[asyncpg.Record]" = field(repr=False)
     kind: str
     way: Path
 
@@ -44,7 +44,7 @@ class Hall:
 
     async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Look into the store."""
-        return await fetch(self.database, query, *arguments)
+        return await self.line.fetch(query, *arguments)
 
     async def stored(self) -> dict[str, int]:
         """Return how many rows each table has that knows of users; empty tables are left out."""
@@ -121,8 +121,8 @@ async def stage(site: Site, database: Secret, folder: Path, kind: str, *, app: s
     way.symlink_to(site.database)
     configuration = configure(folder, store=database, upstream=upstream or site.port, app=f"{PRESET}\n{app}", rest=rest,
                               legacy=way if kind == "sql" else None, source=source)
-    async with discreet_gateway(configuration) as gateway:
-        yield Stage(site=site, gateway=gateway, database=database, kind=kind, way=way)
+    async with discreet_gateway(configuration) as gateway, looking_into(database) as line:
+        yield Stage(site=site, gateway=gateway, database=database, line=line, kind=kind, way=way)
 
 
 @asynccontextmanager
@@ -134,8 +134,8 @@ async def shop_stage(database: Secret, folder: Path, kind: str, *, app: str = ""
         way.symlink_to(shop.database)
         configuration = configure(folder, store=database, upstream=shop.port, app=f"{app}\n{RULES}", rest=rest,
                                   legacy=way if kind == "sql" else None, source=source, host=host)
-        async with discreet_gateway(configuration) as gateway:
-            yield ShopStage(shop=shop, gateway=gateway, database=database, kind=kind, way=way)
+        async with discreet_gateway(configuration) as gateway, looking_into(database) as line:
+            yield ShopStage(shop=shop, gateway=gateway, database=database, line=line, kind=kind, way=way)
 
 
 @asynccontextmanager
@@ -144,6 +144,16 @@ async def discreet_gateway(configuration: Configuration) -> AsyncIterator[Runnin
     async with running_gateway(configuration) as gateway:
         yield gateway
     assert MARK not in "\n".join(gateway.log) + gateway.access_log.read_text()
+
+
+@asynccontextmanager
+async def looking_into(database: Secret) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
+    """Open a line into the store that goes past the gateway."""
+    line = await asyncpg.connect(database.reveal())
+    try:
+        yield line
+    finally:
+        await line.close()
 
 
 async def until(condition: Callable[[], Awaitable[object]]) -> None:

@@ -60,10 +60,9 @@ async def test_an_answer_to_a_login_comes_in_a_coding_that_can_be_judged(
         assert got.body == BODY.encode()
 
 
-async def test_the_answer_comes_back_as_the_application_gave_it(
-        database: Secret, tmp_path: Path, kind: str) -> None:
+async def test_the_answer_comes_back_as_the_application_gave_it(database: Secret, tmp_path: Path) -> None:
     """Every cookie apart and in order, a coded body untouched; the gateway's cookies stand behind them."""
-    async with shop_stage(database, tmp_path, kind) as scene:
+    async with shop_stage(database, tmp_path, "sql") as scene:
         await crossed(scene)
         body = gzip.compress(b"moved")
         cookies = ["session=s9; HttpOnly", "a=1; Expires=Wed, 09 Jun 2036 10:18:14 GMT", "b=\"x, y\"; Path=/x"]
@@ -84,9 +83,9 @@ async def test_the_answer_comes_back_as_the_application_gave_it(
 
 @pytest.mark.parametrize("multipart", [False, True])
 async def test_a_denied_password_never_arrives_as_it_was_typed(
-        database: Secret, tmp_path: Path, kind: str, multipart: bool) -> None:
+        database: Secret, tmp_path: Path, multipart: bool) -> None:
     """The application gets a random one of the same length and classes, every other byte as it was."""
-    async with shop_stage(database, tmp_path, kind) as scene:
+    async with shop_stage(database, tmp_path, "form") as scene:
         await crossed(scene)
         scene.shop.set_password("alice", "its-new-Hare-2")
         assert (await scene.log_in(scene.browser(), "alice", "its-new-Hare-2")).status == 302
@@ -124,9 +123,9 @@ async def test_a_denial_that_looks_right_is_the_gateways_own(database: Secret, t
         assert "password is not right" in answer.text
 
 
-async def test_denials_can_be_the_gateways_own_words(database: Secret, tmp_path: Path, kind: str) -> None:
+async def test_denials_can_be_the_gateways_own_words(database: Secret, tmp_path: Path) -> None:
     """With denied = "status" the application hears nothing of what the store has denied."""
-    async with shop_stage(database, tmp_path, kind, app='denied = "status"\nlegacy_changes = "ignore"') as scene:
+    async with shop_stage(database, tmp_path, "sql", app='denied = "status"\nlegacy_changes = "ignore"') as scene:
         await crossed(scene)
         scene.shop.got.clear()
         answer = await scene.browser().post("/login", BODY.replace("Hare", "no+Hare"), ("Accept", "application/json"))
@@ -162,9 +161,9 @@ def talks_nonsense(request: Got) -> bytes | None:
 
 @pytest.mark.parametrize("odd", [hangs_up, breaks_off, talks_nonsense])
 async def test_an_application_without_an_answer_is_a_502(
-        database: Secret, tmp_path: Path, kind: str, odd: Callable[[Got], bytes | None]) -> None:
+        database: Secret, tmp_path: Path, odd: Callable[[Got], bytes | None]) -> None:
     """The login is not sent a second time, and nobody's session begins."""
-    async with shop_stage(database, tmp_path, kind) as scene:
+    async with shop_stage(database, tmp_path, "sql") as scene:
         await crossed(scene)
         scene.shop.got.clear()
         scene.shop.odd = odd
@@ -197,9 +196,9 @@ probe = { path = "/preferences", status = [200] }
         assert (await scene.browser().post("/index", "action=login&pass=1&pass=2&user=a")).status == 400
 
 
-async def test_an_app_below_a_prefix_is_guarded_there(database: Secret, tmp_path: Path, kind: str) -> None:
+async def test_an_app_below_a_prefix_is_guarded_there(database: Secret, tmp_path: Path) -> None:
     """Rules, clean room and hand-off all begin where the application does."""
-    async with shop_stage(database, tmp_path, kind, app='path = "/shop"') as scene:
+    async with shop_stage(database, tmp_path, "form", app='path = "/shop"') as scene:
         scene.shop.set_password("alice", PASSWORD)
         answer_as = scene.shop.answer
 

@@ -70,7 +70,7 @@ async def test_a_table_brings_profile_and_primary_key(site: Site, database: Secr
         assert (account["legacy_id"], account["email"], account["name"]) == (str(alice.id), alice.email, "Given Family")
 
 
-@pytest.mark.parametrize("password", ["Zażółć-Hare-15€", "p&b=100%+ Hare;", "  a Hare  ", "Hare\u2003\U0001f407"])
+@pytest.mark.parametrize("password", ["Zażółć-Hare-15€ p&b=100%+;", "  a Hare\u2003\U0001f407 "])
 async def test_a_password_crosses_character_by_character(scene: Stage, password: str) -> None:
     """No sign of a password is lost or read as something else, in either form."""
     alice = scene.site.person("alice", password)
@@ -134,7 +134,7 @@ async def test_parallel_first_logins_make_one_account(scene: Stage) -> None:
     assert await scene.outcomes() == {("granted", "legacy"): 1, ("granted", "store"): PARALLEL - 1}
 
 
-@pytest.mark.parametrize("first", [" a", "\u2003a", "\uff41"])
+@pytest.mark.parametrize("first", ["\u2003a", "\uff41"])
 async def test_a_name_that_the_site_reads_as_anothers_is_that_other(scene: Stage, first: str) -> None:
     """Django strips blanks and takes a full-width letter for the usual one; that makes no second user of anybody."""
     alice = scene.site.person("alice")
@@ -176,23 +176,25 @@ async def test_many_failures_cost_time_but_not_the_owner(scene: Stage) -> None:
     assert ("throttled", "throttle") in await scene.outcomes()
 
 
-async def test_spellings_of_a_name_share_one_budget(scene: Stage) -> None:
+async def test_spellings_of_a_name_share_one_budget(site: Site, database: Secret, tmp_path: Path) -> None:
     """Whoever varies blanks, width and case of a name does not get another try for each."""
-    alice = scene.site.person("alice")
-    spellings = [alice.name, alice.name.upper(), f" {alice.name}", alice.name.title(), f"{alice.name}\u3000"]
-    browser = scene.browser()
-    for spelling in [*spellings, alice.name]:
-        assert is_refused_by_the_site(await browser.log_in(spelling, "guess at a Hare"))
-    assert (await refused_soon(browser, alice)).status == 429
+    async with stage(site, database, tmp_path, "sql") as scene:
+        alice = site.person("alice")
+        spellings = [alice.name, alice.name.upper(), f" {alice.name}", alice.name.title(), f"{alice.name}\u3000"]
+        browser = scene.browser()
+        for spelling in [*spellings, alice.name]:
+            assert is_refused_by_the_site(await browser.log_in(spelling, "guess at a Hare"))
+        assert (await refused_soon(browser, alice)).status == 429
 
 
-async def test_unknown_names_are_counted_like_known_ones(scene: Stage) -> None:
+async def test_unknown_names_are_counted_like_known_ones(site: Site, database: Secret, tmp_path: Path) -> None:
     """Whoever tries names finds out nothing by being throttled."""
-    browser = scene.browser()
-    nobody = Person(id=0, name="nobody-at-all", password="a Hare", email="")
-    for number in range(6):
-        assert is_refused_by_the_site(await browser.log_in(nobody.name, f"guess {number} at a Hare"))
-    assert (await refused_soon(browser, nobody)).status == 429
+    async with stage(site, database, tmp_path, "form") as scene:
+        browser = scene.browser()
+        nobody = Person(id=0, name="nobody-at-all", password="a Hare", email="")
+        for number in range(6):
+            assert is_refused_by_the_site(await browser.log_in(nobody.name, f"guess {number} at a Hare"))
+        assert (await refused_soon(browser, nobody)).status == 429
 
 
 async def refused_soon(browser: Browser, person: Person) -> Page:
@@ -227,7 +229,7 @@ async def test_without_the_site_nothing_is_decided(site: Site, database: Secret,
         await scene.logged_in(alice)
         before = await scene.stored()
         await relay.cut()
-        for person in (alice, bob) * 7:  # more than an account's budget of failures
+        for person in (bob, *[alice] * 7):  # more than an account's budget of failures
             body = urlencode({"username": person.name, "password": person.password})
             assert (await scene.browser().post("/admin/login/", body)).status == 502
         body = urlencode({"username": alice.name, "password": "wrong Hare"})
@@ -235,7 +237,7 @@ async def test_without_the_site_nothing_is_decided(site: Site, database: Secret,
         assert (await scene.stored())["sessions"] == before["sessions"]
         assert (await scene.account(bob) is not None) == (kind == "sql")  # whom his source knows has crossed
         outcomes = await scene.outcomes()
-        assert outcomes == {("granted", "legacy"): 1, ("unavailable", "app"): 15}  # each login counts once
+        assert outcomes == {("granted", "legacy"): 1, ("unavailable", "app"): 9}  # each login counts once
         await relay.restore()
         assert await scene.is_granted(bob, bob.password)
         assert (await scene.stored())["accounts"] == 2

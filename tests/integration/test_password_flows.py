@@ -31,8 +31,8 @@ async def test_a_password_set_behind_the_gateway_is_followed(scene: Stage) -> No
     """The newest works at the next login, none before it does, and who logged in with the old one is logged out."""
     alice = scene.site.person("alice")
     browser = await scene.logged_in(alice)
-    scene.site.manage("shell", "-v0", "-c", "from django.contrib.auth.models import User;"
-                      f"u = User.objects.get(username={alice.name!r}); u.set_password({NEW!r}); u.save()")
+    await asyncio.to_thread(scene.site.manage, "shell", "-v0", "-c", "from django.contrib.auth.models import User;"
+                            f"u = User.objects.get(username={alice.name!r}); u.set_password({NEW!r}); u.save()")
     assert await scene.is_granted(alice, NEW)
     assert not await is_live(browser)
     assert not await scene.is_granted(alice, alice.password)
@@ -69,10 +69,10 @@ async def test_where_changes_are_ignored_a_new_password_is_denied(
         assert await scene.outcomes() == {("granted", "legacy"): 1, ("denied", "store"): 1}
 
 
-@pytest.mark.parametrize("path", ["/admin/", "/accounts/"])
-async def test_a_change_on_the_sites_page_is_the_stores_too(scene: Stage, path: str) -> None:
+async def test_a_change_on_the_sites_page_is_the_stores_too(scene: Stage) -> None:
     """It is confirmed and stored; the browser that made it stays, every other one is logged out."""
     alice = scene.site.person("alice")
+    path = "/admin/" if scene.kind == "sql" else "/accounts/"  # the site has two such pages
     other, own = await scene.logged_in(alice), await scene.logged_in(alice)
     page = await own.submit(f"{path}password_change/", old_password=alice.password, new_password1=NEW,
                             new_password2=NEW)
@@ -97,7 +97,7 @@ async def test_a_user_may_return_to_an_old_password_on_the_sites_page(scene: Sta
 
 
 @pytest.mark.parametrize(("old", "new", "again"), [
-    ("not her Hare", NEW, NEW), ("", NEW, NEW), (None, "Hare", "Hare"), (None, NEW, NEW + "x"), (None, "", ""),
+    ("not her Hare", NEW, NEW), (None, "Hare", "Hare"), (None, NEW, NEW + "x"),
 ])
 async def test_a_change_that_the_site_refuses_changes_nothing(
         scene: Stage, old: str | None, new: str, again: str) -> None:
