@@ -155,6 +155,10 @@ async def people_type_nonsense(run: Run) -> None:
     basic = base64.b64encode(f"eli:{mark('in Basic')}".encode()).decode()
     assert (await browser.get("/admin/login/", ("Authorization", f"Basic {basic}"))).status == 200
     assert (await browser.get(f"/admin/login/?token={run.marks.new('in the address')}")).status == 200
+    odd = f'/"odd;session={run.marks.new("in a path parameter")}?token={run.marks.new("in an odd address")}'
+    assert (await browser.get(odd)).status == 404
+    whole = f"http://eli:{run.marks.new('in an absolute address')}@x/"
+    run.keep(await browser.raw(f"GET {whole} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), method="GET"), 400)
     forged = {COOKIE: f"{run.marks.new('a forged token')}.e30.x", f"{COOKIE}.session": run.marks.new("a forged handle"),
               f"{COOKIE}.device": run.marks.new("a forged device")}
     assert (await Browser(run.gateway.url, forged).get(LOGIN)).status == 200
