@@ -95,7 +95,7 @@ def test_walk_sees_the_whole_crossing(place: Path) -> None:
 
 def test_life_of_a_named_state(place: Path) -> None:
     """Killed, a demo is cleared away by the next in the same folder, which finds the data; Ctrl-C ends that one."""
-    state = place / "a state of #1 'quoted\" ünïcode"
+    state = place / "a state of #1, it's ünïcode"
     with Terminal([*DEMO, "--state", str(state)], environ=environ(place)) as terminal:
         url = shown_url(terminal.read_until("Ctrl-C stops everything"))
         assert Browser(url).log_in("alice", PASSWORDS["alice"]).status == 302
