@@ -2,7 +2,7 @@
 #
 #   docker build -t sluicegate .
 #   docker run --read-only --cap-drop=ALL -p 8080:8080 -v ./sluicegate.toml:/etc/sluicegate/sluicegate.toml:ro \
-#       -e SLUICEGATE_TOKEN -e SLUICEGATE_KEY sluicegate
+#       -e SLUICEGATE_TOKEN -e SLUICEGATE_KEY -e SLUICEGATE_STORE sluicegate
 #
 # The store is a PostgreSQL of yours (store.url); the bundled server is for demonstrations and not in here.
 

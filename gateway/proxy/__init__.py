@@ -1,0 +1,1 @@
+"""The data plane: client and app connections, and the intercepted exchanges between them."""
