@@ -118,7 +118,9 @@ class Login:
             return None
         if match is Match.STALE:
             renewed = await self._hasher.new(account.id, typed.password)
-            await self._passwords.rehash(account.id, old=encoded, new=renewed)
+            if not await self._passwords.rehash(account.id, old=encoded, new=renewed):  # a replica was first
+                fresh = await self._accounts.find_legacy(account.source, account.legacy_id)
+                return await self._by_current(fresh, typed) if fresh else None
             encoded = renewed.encoded
         seen = candidate.credential.legacy_seen
         return Granted(account=account, way=Way.STORE, encoded=encoded, legacy_seen=seen)

@@ -88,12 +88,15 @@ class SessionKeeper:
         self._verified = VerifiedTokens()
         self._endings = Endings(since=clock())
 
-    async def issue(self, account: Account, app: str) -> Issued | None:
-        """Open a session after a login; None when the account is not active any more."""
+    async def issue(self, account: Account, app: str, *, proven: Secret) -> Issued | None:
+        """Open a session after a login that proved the password encoded as `proven`.
+
+        None when the account is not active any more, or its password is another by now.
+        """
         asked_at = self._clock()
         token, digest = new_handle(self._random)
         session = await self._store.open(
-            account_id=account.id, app=app, handle=digest, lifetime=self._lifetimes.session
+            account_id=account.id, app=app, handle=digest, lifetime=self._lifetimes.session, proven=proven
         )
         if session is None:
             return None

@@ -182,9 +182,10 @@ class SignIn:
         verdict = _judged(typed, answer)
         self._events.handed_off(app.name, verdict)
         if verdict is not Verdict.RIGHT:  # drift, or no right to enter: the app's word is shown, nothing more
+            await self._accounts.drifted(granted.account.id, app=app.name, verdict=verdict)
             self._end(typed, "shown", APP, reason=verdict, account=granted.account)
             return relay(request, answer)
-        issued = await self._sessions.issue(granted.account, app.name)
+        issued = await self._sessions.issue(granted.account, app.name, proven=granted.encoded)
         if issued is None:  # blocked in this very moment
             reply = await self._deny(typed, Denied(reason=Reason.BLOCKED), answer)
             self._end(typed, "denied", STORE, reason=Reason.BLOCKED, account=granted.account)

@@ -118,6 +118,9 @@ class Accounts(Protocol):
     async def logged_in(self, account_id: UUID) -> None:
         """Note the time of a granted login."""
 
+    async def drifted(self, account_id: UUID, *, app: str, verdict: str) -> None:
+        """Enter into the audit trail that an app did not say right to the right password."""
+
 
 class Passwords(Protocol):
     """The current, previous and pending passwords of accounts."""
@@ -125,8 +128,8 @@ class Passwords(Protocol):
     async def is_previous(self, account_id: UUID, held: bytes) -> bool:
         """Say whether the account held this password before its current one."""
 
-    async def rehash(self, account_id: UUID, *, old: Secret, new: NewPassword) -> None:
-        """Replace the encoding of the same password, unless it is no longer `old`."""
+    async def rehash(self, account_id: UUID, *, old: Secret, new: NewPassword) -> bool:
+        """Replace the encoding of the same password; False when it is no longer `old`."""
 
     async def follow(self, account_id: UUID, *, old: Secret, new: NewPassword,
                      legacy_seen: bytes | None) -> bool:
@@ -160,8 +163,13 @@ class Changes(Protocol):
 class Sessions(Protocol):
     """Gateway sessions. `handle` is the SHA-256 of the opaque token that the browser holds."""
 
-    async def open(self, *, account_id: UUID, app: str, handle: bytes, lifetime: timedelta) -> Session | None:
-        """Open a session; None when the account is not active any more."""
+    async def open(self, *, account_id: UUID, app: str, handle: bytes, lifetime: timedelta,
+                   proven: Secret) -> Session | None:
+        """Open a session for a login that proved the password encoded as `proven`.
+
+        None when the account is not active any more, or that is not its current password any more: a change
+        that ends all sessions must not be outlived by one that was just about to begin.
+        """
 
     async def live(self, app: str, handle: bytes) -> Session | None:
         """Return the session behind a handle while neither it nor its account has ended."""

@@ -85,6 +85,16 @@ async def test_fifty_parallel_adoptions_make_one_account(postgres: PostgresStore
     assert [tuple(row) for row in await fetch(database, counted)] == [(1, 1, 1)]
 
 
+async def test_a_drift_is_audited(postgres: PostgresStore, database: Secret) -> None:
+    """That an app refused the right password stands in the trail, with the app and its verdict."""
+    wanted = adoption()
+    await postgres.accounts.adopt(wanted)
+    await postgres.accounts.drifted(wanted.account_id, app="shop", verdict="wrong")
+    [entry] = await fetch(database, "SELECT * FROM audit WHERE event = 'drifted'")
+    assert (entry["actor"], entry["account_id"]) == ("login", wanted.account_id)
+    assert json.loads(entry["detail"]) == {"app": "shop", "verdict": "wrong"}
+
+
 async def test_an_adoption_is_audited_without_a_name_or_a_password(postgres: PostgresStore, database: Secret) -> None:
     """The audit entry names the account and the way, and nothing that the user typed."""
     wanted = adoption("c-1", legacy_seen=b"legacy")

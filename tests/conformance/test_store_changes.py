@@ -8,7 +8,7 @@ from gateway.model import AccountState, Secret
 from gateway.store.base import Candidate
 from gateway.store.postgres import PostgresStore
 from tests.helpers.postgres import fetch
-from tests.helpers.rows import adoption, handle, password
+from tests.helpers.rows import FIRST, adoption, handle, password
 from tests.helpers.stores import Store
 
 HOUR = timedelta(hours=1)
@@ -38,8 +38,8 @@ async def test_a_change_that_was_begun_alters_nothing_yet(store: Store) -> None:
 async def test_promotion_makes_the_change_current_and_ends_the_other_sessions(store: Store) -> None:
     """The session that asked for the change goes on; all others end."""
     alice = await adopted(store)
-    kept = await store.sessions.open(account_id=alice, app="shop", handle=handle("kept"), lifetime=HOUR)
-    await store.sessions.open(account_id=alice, app="shop", handle=handle("other"), lifetime=HOUR)
+    kept = await store.sessions.open(account_id=alice, app="shop", handle=handle("kept"), lifetime=HOUR, proven=FIRST)
+    await store.sessions.open(account_id=alice, app="shop", handle=handle("other"), lifetime=HOUR, proven=FIRST)
     assert kept is not None
     change = await store.changes.begin(alice, password("second"))
     assert await store.changes.promote(change, legacy_seen=b"seen now", keep_session=kept.id) is True
@@ -55,7 +55,7 @@ async def test_promotion_makes_the_change_current_and_ends_the_other_sessions(st
 async def test_without_a_session_to_keep_all_end(store: Store) -> None:
     """A change that a later login confirms leaves no older session."""
     alice = await adopted(store)
-    await store.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    await store.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR, proven=FIRST)
     change = await store.changes.begin(alice, password("second"))
     assert await store.changes.promote(change, legacy_seen=None, keep_session=None)
     assert await store.sessions.live("shop", handle("a")) is None

@@ -10,7 +10,7 @@ from gateway.model import AccountState, Profile, Secret
 from gateway.store.base import SourceCount
 from gateway.store.postgres import PostgresStore
 from tests.helpers.postgres import fetch
-from tests.helpers.rows import adoption, handle, password
+from tests.helpers.rows import FIRST, adoption, handle, password
 from tests.helpers.stores import Store
 
 HOUR = timedelta(hours=1)
@@ -34,7 +34,7 @@ async def test_an_account_is_shown_as_it_was_adopted(store: Store) -> None:
 async def test_a_block_ends_sessions_and_an_unblock_brings_none_back(store: Store) -> None:
     """The blocked user logs in again afterwards; the old browser stays out."""
     alice = await adopted(store)
-    await store.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    await store.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR, proven=FIRST)
     blocked = await store.management.set_state(alice, BLOCKED, actor="cli")
     assert blocked is not None
     assert blocked.state is BLOCKED
@@ -42,7 +42,8 @@ async def test_a_block_ends_sessions_and_an_unblock_brings_none_back(store: Stor
     assert active is not None
     assert active.state is ACTIVE
     assert await store.sessions.live("shop", handle("a")) is None
-    assert await store.sessions.open(account_id=alice, app="shop", handle=handle("b"), lifetime=HOUR) is not None
+    assert await store.sessions.open(account_id=alice, app="shop", handle=handle("b"),
+                                     lifetime=HOUR, proven=FIRST) is not None
 
 
 async def test_a_tombstone_keeps_nothing_but_its_identity(postgres: PostgresStore, database: Secret) -> None:
@@ -51,7 +52,7 @@ async def test_a_tombstone_keeps_nothing_but_its_identity(postgres: PostgresStor
     alice = await adopted(postgres, aliases=("markedalias",), profile=profile, password_text="marked 1")
     await postgres.passwords.follow(alice, old=password("marked 1").encoded, new=password("marked 2"), legacy_seen=None)
     await postgres.changes.begin(alice, password("marked 3"))
-    await postgres.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    await postgres.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR, proven=FIRST)
     deleted = await postgres.management.set_state(alice, DELETED, actor="cli")
     assert deleted is not None
     assert (deleted.id, deleted.source, deleted.legacy_id, deleted.state) == (alice, "shop", "7", DELETED)

@@ -13,7 +13,7 @@ from gateway.model import AccountState, Phase, Secret
 from gateway.store.base import StoredKey
 from gateway.store.postgres import PostgresStore
 from tests.helpers.postgres import fetch
-from tests.helpers.rows import adoption, handle, password
+from tests.helpers.rows import FIRST, adoption, handle, password
 from tests.helpers.stores import Store
 
 HOUR = timedelta(hours=1)
@@ -74,7 +74,8 @@ async def alice(store: Store) -> UUID:
 
 async def test_the_end_of_a_session_is_heard(store: Store, listener: Listener) -> None:
     """Its id is told once."""
-    session = await store.sessions.open(account_id=await alice(store), app="shop", handle=handle("a"), lifetime=HOUR)
+    session = await store.sessions.open(account_id=await alice(store), app="shop", handle=handle("a"),
+                                        lifetime=HOUR, proven=FIRST)
     assert session is not None
     await store.sessions.end(session.id, reason="logout")
     await store.sessions.end(session.id, reason="logout")
@@ -102,7 +103,8 @@ async def test_a_followed_password_is_heard(store: Store, listener: Listener) ->
 async def test_a_promotion_names_the_sessions_that_ended(store: Store, listener: Listener) -> None:
     """The kept one is not among them."""
     account_id = await alice(store)
-    kept, other = [await store.sessions.open(account_id=account_id, app="shop", handle=handle(text), lifetime=HOUR)
+    kept, other = [await store.sessions.open(account_id=account_id, app="shop", handle=handle(text),
+                                             lifetime=HOUR, proven=FIRST)
                    for text in ("kept", "other")]
     assert kept is not None
     assert other is not None

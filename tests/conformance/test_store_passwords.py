@@ -8,7 +8,7 @@ from gateway.model import AccountState, Secret
 from gateway.store.base import Candidate
 from gateway.store.postgres import PostgresStore
 from tests.helpers.postgres import fetch
-from tests.helpers.rows import adoption, handle, password
+from tests.helpers.rows import FIRST, adoption, handle, password
 from tests.helpers.stores import Store
 
 HOUR = timedelta(hours=1)
@@ -36,8 +36,8 @@ async def test_the_current_password_is_no_previous_one(store: Store) -> None:
 async def test_a_rehash_changes_the_encoding_and_nothing_else(store: Store) -> None:
     """The same password under stronger parameters makes no previous password and ends no session."""
     alice = await adopted(store)
-    session = await store.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
-    await store.passwords.rehash(alice, old=password("first").encoded, new=password("first, stronger"))
+    session = await store.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR, proven=FIRST)
+    assert await store.passwords.rehash(alice, old=FIRST, new=password("first, stronger")) is True
     assert (await current(store)).credential.encoded == password("first, stronger").encoded
     assert (await current(store)).credential.legacy_seen == b"seen at first"
     assert await store.passwords.is_previous(alice, password("first").held) is False
@@ -48,7 +48,7 @@ async def test_a_rehash_that_comes_too_late_changes_nothing(store: Store) -> Non
     """A password changed in the meantime is not put back by a rehash of the old one."""
     alice = await adopted(store)
     assert await store.passwords.follow(alice, old=password("first").encoded, new=password("second"), legacy_seen=None)
-    await store.passwords.rehash(alice, old=password("first").encoded, new=password("first, stronger"))
+    assert await store.passwords.rehash(alice, old=FIRST, new=password("first, stronger")) is False
     assert (await current(store)).credential.encoded == password("second").encoded
 
 
@@ -66,7 +66,7 @@ async def test_follow_makes_the_new_password_current_and_the_old_one_previous(st
 async def test_follow_ends_all_sessions_and_drops_pending_changes(store: Store) -> None:
     """Whoever knew the old password is out, and no older change can be promoted over the new one."""
     alice = await adopted(store)
-    await store.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    await store.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR, proven=FIRST)
     change = await store.changes.begin(alice, password("third"))
     await store.passwords.follow(alice, old=password("first").encoded, new=password("second"), legacy_seen=None)
     assert await store.sessions.live("shop", handle("a")) is None

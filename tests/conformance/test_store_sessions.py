@@ -12,7 +12,7 @@ from gateway.store.base import Sessions
 from gateway.store.postgres import PostgresStore
 from tests.helpers.memory_store import Clock, MemoryStore
 from tests.helpers.postgres import fetch
-from tests.helpers.rows import adoption, handle
+from tests.helpers.rows import FIRST, adoption, handle, password
 from tests.helpers.stores import Store
 
 HOUR = timedelta(hours=1)
@@ -65,7 +65,7 @@ def world(request: pytest.FixtureRequest) -> World:
 async def test_an_open_session_is_live_behind_its_handle(world: World) -> None:
     """What was opened is what a later request finds."""
     alice = await world.account()
-    opened = await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    opened = await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR, proven=FIRST)
     assert opened is not None
     assert (opened.account_id, opened.app) == (alice, "shop")
     assert opened.expires_at.tzinfo is not None
@@ -75,7 +75,7 @@ async def test_an_open_session_is_live_behind_its_handle(world: World) -> None:
 async def test_a_handle_opens_nothing_elsewhere(world: World) -> None:
     """Neither an unknown handle nor another app's is a session."""
     alice = await world.account()
-    await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR, proven=FIRST)
     assert await world.sessions.live("shop", handle("b")) is None
     assert await world.sessions.live("wiki", handle("a")) is None
 
@@ -83,8 +83,8 @@ async def test_a_handle_opens_nothing_elsewhere(world: World) -> None:
 async def test_two_sessions_of_one_account_are_two(world: World) -> None:
     """Ending one browser's session leaves the other's."""
     alice = await world.account()
-    first = await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
-    second = await world.sessions.open(account_id=alice, app="shop", handle=handle("b"), lifetime=HOUR)
+    first = await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR, proven=FIRST)
+    second = await world.sessions.open(account_id=alice, app="shop", handle=handle("b"), lifetime=HOUR, proven=FIRST)
     assert first is not None
     assert second is not None
     assert first.id != second.id
@@ -96,27 +96,37 @@ async def test_two_sessions_of_one_account_are_two(world: World) -> None:
 async def test_a_session_is_over_when_its_lifetime_is(world: World) -> None:
     """It lives just short of its lifetime and not at the end of it."""
     alice = await world.account()
-    await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR, proven=FIRST)
     await world.wait(HOUR - timedelta(seconds=30))
     assert await world.sessions.live("shop", handle("a")) is not None
     await world.wait(timedelta(seconds=30))
     assert await world.sessions.live("shop", handle("a")) is None
 
 
+async def test_a_password_that_changed_since_it_was_proven_opens_no_session(world: World) -> None:
+    """A login that was about to end must not outlive the change that ends every session."""
+    alice = await world.account()
+    await world.store.passwords.follow(alice, old=FIRST, new=password("second"), legacy_seen=None)
+    opening = {"account_id": alice, "app": "shop", "lifetime": HOUR}
+    assert await world.sessions.open(**opening, handle=handle("late"), proven=FIRST) is None
+    assert await world.sessions.open(**opening, handle=handle("new"), proven=password("second").encoded) is not None
+
+
 async def test_a_blocked_account_opens_no_session_and_keeps_none(world: World) -> None:
     """The block is re-checked where the session is written, and at each look."""
     alice = await world.account()
-    await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR, proven=FIRST)
     await world.block(alice)
     assert await world.sessions.live("shop", handle("a")) is None
-    assert await world.sessions.open(account_id=alice, app="shop", handle=handle("b"), lifetime=HOUR) is None
+    assert await world.sessions.open(account_id=alice, app="shop", handle=handle("b"),
+                                     lifetime=HOUR, proven=FIRST) is None
     assert await world.sessions.live("shop", handle("b")) is None
 
 
 async def test_ending_twice_or_what_never_was_is_no_error(world: World) -> None:
     """Two logouts at once are one."""
     alice = await world.account()
-    opened = await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    opened = await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR, proven=FIRST)
     assert opened is not None
     await world.sessions.end(opened.id, reason="logout")
     await world.sessions.end(opened.id, reason="logout")
@@ -126,13 +136,15 @@ async def test_ending_twice_or_what_never_was_is_no_error(world: World) -> None:
 
 async def test_an_unknown_account_opens_no_session(store: Store) -> None:
     """There is no session without an account."""
-    assert await store.sessions.open(account_id=uuid4(), app="shop", handle=handle("a"), lifetime=HOUR) is None
+    assert await store.sessions.open(account_id=uuid4(), app="shop", handle=handle("a"),
+                                     lifetime=HOUR, proven=FIRST) is None
 
 
 async def test_an_end_is_audited_once_with_its_reason(on_postgres: World, database: Secret) -> None:
     """The reason of the first end is the one that stands."""
     alice = await on_postgres.account()
-    opened = await on_postgres.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR)
+    opened = await on_postgres.sessions.open(account_id=alice, app="shop", handle=handle("a"),
+                                             lifetime=HOUR, proven=FIRST)
     assert opened is not None
     for reason in ("logout", "again"):
         await on_postgres.sessions.end(opened.id, reason=reason)
@@ -144,7 +156,8 @@ async def test_expired_sessions_go_when_their_owner_comes_back(on_postgres: Worl
     """The table keeps one account's live sessions, not its history."""
     alice = await on_postgres.account()
     for number in range(3):
-        await on_postgres.sessions.open(account_id=alice, app="shop", handle=handle(f"old {number}"), lifetime=HOUR)
+        await on_postgres.sessions.open(account_id=alice, app="shop", handle=handle(f"old {number}"),
+                                        lifetime=HOUR, proven=FIRST)
     await on_postgres.wait(HOUR * 2)
-    await on_postgres.sessions.open(account_id=alice, app="shop", handle=handle("new"), lifetime=HOUR)
+    await on_postgres.sessions.open(account_id=alice, app="shop", handle=handle("new"), lifetime=HOUR, proven=FIRST)
     assert [row["handle"] for row in await fetch(database, "SELECT handle FROM sessions")] == [handle("new")]

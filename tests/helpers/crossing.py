@@ -106,8 +106,9 @@ class Crossing:
 
     async def session(self, legacy_id: str, text: str = "browser") -> UUID:
         """Open a gateway session, as another browser of the user has it."""
-        opened = await self.store.sessions.open(account_id=(await self.account(legacy_id)).account.id, app="shop",
-                                                handle=handle(text), lifetime=timedelta(hours=1))
+        owner = await self.account(legacy_id)
+        opened = await self.store.sessions.open(account_id=owner.account.id, app="shop", handle=handle(text),
+                                                lifetime=timedelta(hours=1), proven=owner.credential.encoded)
         assert opened is not None
         return opened.id
 

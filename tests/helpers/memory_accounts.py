@@ -50,22 +50,23 @@ class MemoryNotices:
 class MemorySessions(Reachable):
     """Is `gateway.store.base.Sessions` in memory; `inactive` holds the accounts that may not log in.
 
-    Standing alone it takes every account for a known one.
+    Standing alone it takes every password for the current one.
     """
 
     def __init__(self, clock: Callable[[], float], notices: MemoryNotices | None = None,
-                 is_known: Callable[[UUID], bool] = lambda _: True) -> None:
+                 is_current: Callable[[UUID, Secret], bool] = lambda *_: True) -> None:
         self._clock = clock
-        self._is_known = is_known
+        self._is_current = is_current
         self._notices = notices or MemoryNotices()
         self.rows: dict[bytes, Session] = {}
         self.reasons: dict[UUID, str] = {}
         self.inactive: set[UUID] = set()
         self.reads = 0
 
-    async def open(self, *, account_id: UUID, app: str, handle: bytes, lifetime: timedelta) -> Session | None:
+    async def open(self, *, account_id: UUID, app: str, handle: bytes, lifetime: timedelta,
+                   proven: Secret) -> Session | None:
         self._reach()
-        if account_id in self.inactive or not self._is_known(account_id):
+        if account_id in self.inactive or not self._is_current(account_id, proven):
             return None
         expires = datetime.fromtimestamp(self._clock(), UTC) + lifetime
         session = Session(id=UUID(int=len(self.rows) + 1), account_id=account_id, app=app, expires_at=expires)
@@ -167,6 +168,9 @@ class MemoryAccounts(Reachable):
         row = self._rows[account_id]
         row.account = replace(row.account, last_login_at=datetime.fromtimestamp(self._clock(), UTC))
 
+    async def drifted(self, account_id: UUID, *, app: str, verdict: str) -> None:
+        self._reach()
+
 
 class MemoryPasswords(Reachable):
     """Is `gateway.store.base.Passwords` in memory."""
@@ -180,11 +184,13 @@ class MemoryPasswords(Reachable):
         row = self._rows.get(account_id)
         return row is not None and held in row.previous
 
-    async def rehash(self, account_id: UUID, *, old: Secret, new: NewPassword) -> None:
+    async def rehash(self, account_id: UUID, *, old: Secret, new: NewPassword) -> bool:
         self._reach()
         row = self._rows.get(account_id)
-        if row and row.opens(old):
-            row.password = new
+        if row is None or not row.opens(old):
+            return False
+        row.password = new
+        return True
 
     async def follow(self, account_id: UUID, *, old: Secret, new: NewPassword,
                      legacy_seen: bytes | None) -> bool:

@@ -130,7 +130,7 @@ class MemoryStore:
         self.keys = MemoryKeys(self.notices)
         self.throttle = MemoryThrottle(clock)
         self.phases = MemoryPhases(self.notices)
-        self.sessions = MemorySessions(clock, self.notices, rows.__contains__)
+        self.sessions = MemorySessions(clock, self.notices, lambda id_, proven: id_ in rows and rows[id_].opens(proven))
         self.accounts = MemoryAccounts(rows, clock)
         self.passwords = MemoryPasswords(rows, self.sessions)
         self.changes = MemoryChanges(rows, self.sessions)

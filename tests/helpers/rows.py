@@ -12,6 +12,10 @@ def password(text: str) -> NewPassword:
     return NewPassword(encoded=Secret(f"$argon2id$of${text}"), held=hashlib.sha256(text.encode()).digest())
 
 
+FIRST = password("first").encoded
+"""The encoding of the password with which `adoption` begins."""
+
+
 def handle(text: str) -> bytes:
     """Return the handle of a session whose browser holds this text."""
     return hashlib.sha256(b"session " + text.encode()).digest()

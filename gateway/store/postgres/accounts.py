@@ -66,6 +66,11 @@ class PostgresAccounts:
     async def logged_in(self, account_id: UUID) -> None:
         await self._database.run(NOTE_LOGIN, account_id)
 
+    async def drifted(self, account_id: UUID, *, app: str, verdict: str) -> None:
+        async with self._database.transaction() as connection:
+            await record(connection, "drifted", actor="login", account_id=account_id,
+                         detail={"app": app, "verdict": verdict})
+
 
 async def _create(connection: Connection, adoption: Adoption) -> bool:
     legacy_id, profile = adoption.user.legacy_id, adoption.user.profile

@@ -17,7 +17,7 @@ from gateway.store.postgres.journal import announce, record
 IS_PREVIOUS = """
     SELECT EXISTS (SELECT FROM previous_passwords WHERE account_id = $1 AND held = $2) AS is_previous"""
 
-REHASH = "UPDATE credentials SET encoded = $3, held = $4 WHERE account_id = $1 AND encoded = $2"
+REHASH = "UPDATE credentials SET encoded = $3, held = $4 WHERE account_id = $1 AND encoded = $2 RETURNING account_id"
 
 NOTE_SEEN = "UPDATE credentials SET legacy_seen = $3 WHERE account_id = $1 AND encoded = $2"
 
@@ -82,8 +82,9 @@ class PostgresPasswords:
         row = await self._database.row(IS_PREVIOUS, account_id, held)
         return row is not None and bool(row["is_previous"])
 
-    async def rehash(self, account_id: UUID, *, old: Secret, new: NewPassword) -> None:
-        await self._database.run(REHASH, account_id, old.reveal(), new.encoded.reveal(), new.held)
+    async def rehash(self, account_id: UUID, *, old: Secret, new: NewPassword) -> bool:
+        arguments = (account_id, old.reveal(), new.encoded.reveal(), new.held)
+        return await self._database.row(REHASH, *arguments) is not None
 
     async def follow(self, account_id: UUID, *, old: Secret, new: NewPassword,
                      legacy_seen: bytes | None) -> bool:

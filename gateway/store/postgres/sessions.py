@@ -5,6 +5,7 @@
 from datetime import timedelta
 from uuid import UUID
 
+from gateway.model import Secret
 from gateway.store.base import Session
 from gateway.store.postgres.connection import Database, Record
 from gateway.store.postgres.journal import CHANNEL
@@ -16,8 +17,8 @@ SESSION = "s.id, s.account_id, s.app, s.expires_at"
 OPEN = """
     WITH expired AS (DELETE FROM sessions WHERE account_id = $1 AND expires_at < now())
     INSERT INTO sessions AS s (account_id, app, handle, expires_at)
-    SELECT a.id, $2, $3, now() + $4::interval FROM accounts a
-    WHERE a.id = $1 AND a.state = 'active' FOR SHARE OF a
+    SELECT a.id, $2, $3, now() + $4::interval FROM accounts a JOIN credentials c ON c.account_id = a.id
+    WHERE a.id = $1 AND a.state = 'active' AND c.encoded = $5 FOR SHARE OF a, c
     RETURNING s.id, s.account_id, s.app, s.expires_at"""
 
 LIVE = f"""
@@ -42,8 +43,9 @@ class PostgresSessions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def open(self, *, account_id: UUID, app: str, handle: bytes, lifetime: timedelta) -> Session | None:
-        return _session(await self._database.row(OPEN, account_id, app, handle, lifetime))
+    async def open(self, *, account_id: UUID, app: str, handle: bytes, lifetime: timedelta,
+                   proven: Secret) -> Session | None:
+        return _session(await self._database.row(OPEN, account_id, app, handle, lifetime, proven.reveal()))
 
     async def live(self, app: str, handle: bytes) -> Session | None:
         return _session(await self._database.row(LIVE, app, handle))

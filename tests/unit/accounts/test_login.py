@@ -63,6 +63,16 @@ async def test_a_hash_of_old_parameters_is_renewed_at_a_right_login(crossing: Cr
     assert (await crossing.granted("alice", FIRST)).encoded == after
 
 
+async def test_two_workers_that_renew_at_once_grant_on_what_is_kept(crossing: Crossing) -> None:
+    """The one that comes second grants on the first one's encoding, or its session could not be opened."""
+    await crossed(crossing)
+    crossing.hash_with(Argon2id(memory_kib=32, passes=1))
+    both = await asyncio.gather(crossing.granted("alice", FIRST), crossing.granted("alice", FIRST))
+    kept = (await crossing.account("1")).credential.encoded
+    assert kept.reveal().startswith("$argon2id$v=19$m=32,")
+    assert [granted.encoded for granted in both] == [kept, kept]
+
+
 async def test_a_wrong_password_renews_nothing(crossing: Crossing) -> None:
     """Only what opens an old hash is hashed anew."""
     await crossed(crossing)

@@ -63,7 +63,7 @@ class Worker:
     browser: Browser
 
     async def log_in(self, number: int = 7) -> Issued:
-        issued = await self.keeper.issue(account(number), "shop")
+        issued = await self.keeper.issue(account(number), "shop", proven=Secret("current"))
         assert issued is not None
         self.browser.take(issued.fields)
         return issued
@@ -170,7 +170,7 @@ async def test_each_login_has_a_session_of_its_own(worker: Worker) -> None:
 async def test_an_account_that_is_no_longer_active_gets_no_session(worker: Worker) -> None:
     """Blocked between the decision and the session: nothing is issued."""
     worker.store.inactive.add(UUID(int=7))
-    assert await worker.keeper.issue(account(), "shop") is None
+    assert await worker.keeper.issue(account(), "shop", proven=Secret("current")) is None
 
 
 async def test_what_is_issued_shows_no_token(worker: Worker) -> None:
