@@ -108,7 +108,7 @@ async def build(settings: Settings, logs: Logs) -> AsyncIterator[Gateway]:
         hasher = password_hasher(settings.hashing, pool, keyring)
         limits = data_plane_limits(settings.limits)
         apps = await Assembler(settings, hasher=hasher, metrics=metrics, limits=limits, tasks=loops,
-                               stack=stack).run(plans)
+                               stack=stack, log=logs.operator).run(plans)
         stack.push_async_callback(tasks.close, SETTLE_SECONDS)  # what has begun runs to its end
         sessions = session_keeper(settings.tokens, store.sessions, keyring)
         exchange = _exchange(settings, store, keyring, sessions, hasher, phases, metrics, tasks, logs)

@@ -7,8 +7,9 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from urllib.parse import urlsplit
+
+from structlog.typing import FilteringBoundLogger
 
 from adapters.base import AdapterMisconfigured, HashSource, PasswordSource
 from adapters.form import FormSource
@@ -28,6 +29,7 @@ from gateway.proxy.tasks import Tasks
 from gateway.proxy.upstream import Address, Upstream
 from gateway.settings import AppSection, Settings, SourceSection
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.upstreams import UpstreamTrouble
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class Assembler:
         limits: Limits,
         tasks: Tasks,
         stack: AsyncExitStack,
+        log: FilteringBoundLogger,
     ) -> None:
         self._settings = settings
         self._hasher = hasher
@@ -58,6 +61,7 @@ class Assembler:
         self._limits = limits
         self._tasks = tasks
         self._stack = stack
+        self._log = log
         self._shared: dict[str, Question] = {}
 
     async def run(self, plans: tuple[AppPlan, ...]) -> Apps:
@@ -70,7 +74,8 @@ class Assembler:
                 limits=self._limits,
                 tasks=self._tasks,
                 clock=time.monotonic,
-                on_error=partial(self._metrics.upstream_error, section.name),
+                on_error=UpstreamTrouble(section.name, str(section.upstream), count=self._metrics.upstream_error,
+                                         log=self._log, clock=time.monotonic),
             )
             self._stack.push_async_callback(upstream.close)
             apps.sites.append(Site(name=section.name, hosts=section.hosts, path=section.path, upstream=upstream))

@@ -4,6 +4,7 @@ Nothing here restarts a gateway: where the cause goes away, so does the trouble.
 """
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -115,6 +116,8 @@ async def test_an_app_that_is_not_there_is_a_502_until_it_is(database: Secret, s
         answer = await Browser(gateway.url, headers={"Accept": "application/json"}).get("/")
         assert (answer.status, answer.values("content-type")) == (502, ["application/problem+json"])
         assert answer.json()["detail"] == "Try again in a minute. If it stays, tell the people who run this site."
+        [said] = [json.loads(line) for line in gateway.log if "an app gave no usable answer" in line]
+        assert (said["app"], said["upstream"], said["kind"]) == ("shop", f"127.0.0.1:{port}", "connect")
         async with plain_app(port):
             assert (await person_at(gateway.url).get("/")).text == "hello"
 
