@@ -126,8 +126,10 @@ class Shop:
         self._passwords[name] = password
         self._users.execute(KEEP, (name, encoded(password)))
 
-    def password_of(self, name: str) -> str:
-        return self._passwords[name]
+    def forget(self, name: str) -> None:
+        """Delete a user; who gets the name afterwards is another one."""
+        del self._passwords[name]
+        self._users.execute("DELETE FROM auth_user WHERE username = ?", (name,))
 
     def answer(self, request: Got) -> bytes:
         """Answer as the application does when it is not odd."""

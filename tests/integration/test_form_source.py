@@ -59,6 +59,21 @@ async def test_the_room_is_entered_once_for_each_user(database: Secret, tmp_path
         assert len(scene.shop.logins) == 6
 
 
+async def test_a_change_that_was_refused_is_not_asked_about(database: Secret, tmp_path: Path) -> None:
+    """It would be a failed login more that the application counts; one that succeeded is asked about once."""
+    async with shop_stage(database, tmp_path, "form") as scene:
+        scene.shop.set_password("alice", PASSWORD)
+        browser = scene.browser()
+        assert (await scene.log_in(browser, "alice", PASSWORD)).status == 302
+        before = len(own(scene))
+        assert (await browser.submit("/change", old="a wrong Hare", new="a new Hare")).status == 200
+        assert len(own(scene)) == before
+        assert (await browser.submit("/change", old=PASSWORD, new="a new Hare")).status == 302
+        assert [request.target for request in own(scene)[before:]] == ["/login", "/login", "/preferences"]
+        assert (await scene.log_in(scene.browser(), "alice", "a new Hare")).status == 302
+        assert len(own(scene)) == before + 3
+
+
 def lost_page(request: Got) -> bytes | None:
     return page("Back soon", status="503 Down") if in_the_room(request) and request.method == "GET" else None
 

@@ -200,6 +200,22 @@ async def test_a_change_whose_answer_never_came_is_asked_about(
         assert ("granted", "store") in await scene.outcomes()
 
 
+async def test_a_name_that_became_anothers_changes_nobodys_password(database: Secret, tmp_path: Path) -> None:
+    """Her name was given to somebody new since: what that one's password becomes is not hers."""
+    async with shop_stage(database, tmp_path, "sql") as scene:
+        scene.shop.set_password("alice", "old Hare")
+        scene.shop.set_password("bob", "bobs Hare")
+        browser = scene.browser()
+        assert (await scene.log_in(browser, "alice", "old Hare")).status == 302
+        before = await scene.rows("SELECT encoded FROM credentials")
+        scene.shop.forget("alice")
+        scene.shop.set_password("alice", "old Hare")
+        page = await browser.submit("/change", old="old Hare", new=NEW)
+        assert (page.status, page.location) == (302, "/changed")
+        assert await scene.rows("SELECT encoded FROM credentials") == before
+        assert not await scene.rows("SELECT * FROM pending_changes")
+
+
 async def test_changes_at_once_leave_one_password(scene: Stage) -> None:
     """Two browsers change it in the same moment: whatever the site keeps is what the store keeps."""
     alice = scene.site.person("alice")
