@@ -219,12 +219,14 @@ class SignIn:
 
     async def _show(self, typed: Typed, shown: Shown, answer: Answer | None, reservation: Reservation) -> Reply:
         """The gateway decides nothing: the request goes on as typed, and nothing is stored."""
-        if answer is None:
-            answer = await forward(typed.request, typed.request.body)
-            if _judged(typed, answer) is Verdict.WRONG:
-                reservation.failed()
-        with contextlib.suppress(StoreUnavailable):
-            await reservation.refund()
+        try:
+            if answer is None:
+                answer = await forward(typed.request, typed.request.body)
+                if _judged(typed, answer) is Verdict.WRONG:
+                    reservation.failed()
+        finally:
+            with contextlib.suppress(StoreUnavailable):
+                await reservation.refund()
         self._end(typed, "shown", APP, reason=shown.outcome)
         return relay(typed.request, answer)
 

@@ -121,10 +121,10 @@ class Shop:
         """Every login that arrived, whoever sent it."""
         return [request for request in self.got if request.is_login]
 
-    def set_password(self, name: str, password: str) -> None:
-        """Add a user, or change the password of one."""
+    def set_password(self, name: str, password: str, *, as_kept: str = "") -> None:
+        """Add a user, or change the password of one; `as_kept` is what stands in the table, if it is no usual hash."""
         self._passwords[name] = password
-        self._users.execute(KEEP, (name, encoded(password)))
+        self._users.execute(KEEP, (name, as_kept or encoded(password)))
 
     def forget(self, name: str) -> None:
         """Delete a user; who gets the name afterwards is another one."""

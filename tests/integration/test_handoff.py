@@ -147,6 +147,26 @@ async def test_the_applications_no_is_shown_and_opens_nothing(database: Secret, 
         assert await scene.outcomes() == {("granted", "legacy"): 1, ("shown", "app"): 1}
 
 
+async def test_whom_only_the_application_can_judge_it_judges(database: Secret, tmp_path: Path) -> None:
+    """A hash that nobody knows: the login goes on as it was typed, once, and nothing is stored by its answer.
+
+    What the application calls wrong is counted, what it lets in or cannot answer is not.
+    """
+    async with shop_stage(database, tmp_path, "sql") as scene:
+        scene.shop.set_password("alice", PASSWORD, as_kept="homegrown$abc")
+        for odd, status in [(None, 302)] * 4 + [(b"", 502)] * 4:
+            scene.shop.odd = lambda request, odd=odd: odd if request.is_login else None  # type: ignore[misc]
+            answer = await scene.browser().post("/login", BODY)
+            assert (answer.status, answer.set_cookies & COOKIES) == (status, set())
+            assert scene.shop.got[-1].body == BODY.encode()
+        assert len(scene.shop.logins) == 8
+        assert await scene.stored() == {}
+        scene.shop.odd = lambda _: None
+        statuses = [(await scene.browser().post("/login", BODY.replace("Hare", "no+Hare"))).status for _ in range(9)]
+        assert statuses[:6] == [200] * 6
+        assert statuses[-1] == 429
+
+
 def hangs_up(request: Got) -> bytes | None:
     return b"" if request.is_login else None
 
