@@ -39,6 +39,7 @@ from tests.helpers.stations import SOCKET, app_line
 LOGIN, CHANGE, LOGOUT = "/admin/login/", "/admin/password_change/", "/admin/logout/"
 COOKIE = "sluicegate-shop"
 RECOVERY_SECONDS = 5.0
+STOP_SECONDS = 5.5  # four for what is under way, and a busy machine's hesitation
 PATIENCE = 30.0
 NEW = "Umbrella+2&Hare=%"
 
@@ -355,7 +356,7 @@ async def use_up(bundle: Bundle) -> None:
 TABLE = """
     CREATE TABLE auth_user (id integer PRIMARY KEY, password text, username text UNIQUE, email text, first_name text,
                             last_name text, is_active boolean)"""
-TIMEOUT = 0.2
+TIMEOUT = 0.5
 
 
 async def test_a_legacy_database_that_hangs_is_left_alone_after_a_few_tries(
@@ -565,7 +566,7 @@ async def test_a_stop_does_not_wait_for_an_app_that_never_answers(database: Secr
             await stop.reached()
             begin = time.monotonic()
             assert await process.stop() == 0
-            assert time.monotonic() - begin < RECOVERY_SECONDS
+            assert time.monotonic() - begin < STOP_SECONDS
             assert await login
     assert '"event": "stopped"' in process.log
 
