@@ -12,7 +12,7 @@ demo: $(READY) ## a Django site with three users behind the gateway; WALK=1 walk
 	@$(BIN)/sluicegate demo $(if $(WALK),--walk) $(if $(STATE),--state "$(STATE)") $(if $(PORT),--port $(PORT)) $(if $(PRIVATE_PORT),--private-port $(PRIVATE_PORT))
 
 test: $(READY) ## all tests; those whose servers are missing say so (see test-deps)
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: lint types layers test ## what CI runs: ruff, mypy --strict, import-linter, tests
 

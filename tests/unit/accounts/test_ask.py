@@ -175,3 +175,24 @@ async def test_no_hash_is_seen_where_none_is_shown(by_password: Crossing) -> Non
     """And the source is not asked for one."""
     assert await by_password.question.seen_hash("alice", Secret(FIRST), known=None) is None
     assert by_password.legacy.asked == []
+
+
+async def test_a_look_that_fails_is_no_failure_of_the_source(by_hash: Crossing) -> None:
+    """Nobody waits for it, so it neither makes the source rest nor is it observed."""
+    by_hash.legacy.is_away = True
+    for _ in range(FAILURES + 1):
+        assert await by_hash.question.seen_hash("alice", Secret(FIRST), known=None) is None
+    assert not by_hash.question.breaker.is_open
+    assert by_hash.observed == []
+
+
+async def test_a_look_leaves_a_recovering_source_its_one_try(by_hash: Crossing) -> None:
+    """While the breaker is open, only a question may use it up."""
+    by_hash.legacy.is_away = True
+    for _ in range(FAILURES):
+        with pytest.raises(LegacyUnavailable):
+            await ask(by_hash)
+    by_hash.legacy.is_away = False
+    by_hash.clock.advance(REST_SECONDS)
+    assert await by_hash.question.seen_hash("alice", Secret(FIRST), known=None) is None
+    assert isinstance(await ask(by_hash), Right)

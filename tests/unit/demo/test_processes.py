@@ -64,11 +64,13 @@ def test_environment_is_added(tmp_path: Path) -> None:
 
 def test_left_over_process_is_stopped(tmp_path: Path) -> None:
     """What an earlier demo left running is stopped and named, once."""
-    left = subprocess.Popen(sleeper(tmp_path), start_new_session=True, stdout=subprocess.DEVNULL)
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "site.pid").write_text(f"{left.pid}\n")
-    assert Processes(tmp_path).stop_left_over() == ["site"]
-    assert left.wait(1) == -signal.SIGTERM
+    with subprocess.Popen(sleeper(tmp_path), start_new_session=True, stdout=subprocess.PIPE) as left:
+        assert left.stdout is not None
+        assert left.stdout.readline()  # it runs under its own command line
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "site.pid").write_text(f"{left.pid}\n")
+        assert Processes(tmp_path).stop_left_over() == ["site"]
+        assert left.wait(1) == -signal.SIGTERM
     assert Processes(tmp_path).stop_left_over() == []
 
 
