@@ -66,13 +66,13 @@ async def listening(settings: Settings, gateway: Gateway) -> AsyncIterator[None]
     runner = web.AppRunner(gateway.private, access_log=None)
     await runner.setup()
     try:
-        with _taken(settings.private.listen, "private.listen"):
-            await web.TCPSite(runner, settings.private.listen.host, settings.private.listen.port).start()
-        public = settings.listen.public
+        public, private = settings.listen.public, settings.private.listen
         with _taken(public, "listen.public"):
             server = await asyncio.get_running_loop().create_server(gateway.connections, public.host, public.port)
-        gateway.connections.start()
         try:
+            with _taken(private, "private.listen"):  # second: whoever finds it ready finds the public one open
+                await web.TCPSite(runner, private.host, private.port).start()
+            gateway.connections.start()
             yield
         finally:
             server.close()
