@@ -65,6 +65,7 @@ def build_admin(*, host: str, token: Secret | None, operations: Operations, user
 
 
 async def _keep_private(_request: web.Request, response: web.StreamResponse) -> None:
-    """Keep answers out of caches, and browsers from guessing what they are."""
+    """Keep answers out of caches, browsers from guessing what they are, and versions from those who look for them."""
     response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["Server"] = "sluicegate"
     response.headers["X-Content-Type-Options"] = "nosniff"

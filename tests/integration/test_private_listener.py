@@ -155,6 +155,7 @@ async def test_answers_are_for_nobody_else(private: Private) -> None:
         answer = await private.get(path)
         assert answer.headers["Cache-Control"] == "no-store", path
         assert answer.headers["X-Content-Type-Options"] == "nosniff", path
+        assert answer.headers["Server"] == "sluicegate", path
 
 
 async def test_users_are_found(private: Private, store: PostgresStore) -> None:
