@@ -24,11 +24,15 @@ DENIALS = {Outcome.WRONG_PASSWORD: Reason.WRONG_PASSWORD, Outcome.NOT_FOUND: Rea
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRules:
-    """What a login must know of its source: how names compare, and whether changes there are followed."""
+    """What a login must know of its source: how names compare, and whether changes there are followed.
+
+    `names_are_ids`: the normalised name is the user's legacy id, because the source knows no other.
+    """
 
     name: str
     comparison: Comparison = Comparison.EXACT
     follows: bool = True
+    names_are_ids: bool = False
 
 
 class Login:
@@ -53,6 +57,11 @@ class Login:
     def follows(self, source: SourceRules) -> bool:
         """Say whether a password that an account never held may have been set on the legacy side."""
         return source.follows and self._phases.of(source.name) is Phase.MIGRATE
+
+    async def spend(self, typed: Credentials) -> None:
+        """Do the work that a wrong password of an account costs: verify, and held before?"""
+        await self._hasher.dummy(typed.password)
+        await self._hasher.dummy(typed.password)
 
     async def look_up(self, source: SourceRules, typed: Credentials) -> Decision | MustAsk:
         """Decide by what the store knows, or say that the legacy side must be asked."""
@@ -101,10 +110,11 @@ class Login:
         if current is not None:  # did a pending change happen? Only the legacy side knows
             return MustAsk(candidate=candidate, otherwise=current) if candidate.pending else current
         held = await self._hasher.held(candidate.account.id, typed.password)
+        was_held = await self._passwords.is_previous(candidate.account.id, held)
         change = next((change for change in candidate.pending if change.held == held), None)
         if change is not None:  # even back to a previous password: the app's own page allows that
-            return MustAsk(candidate=candidate, change=change)
-        if await self._passwords.is_previous(candidate.account.id, held):
+            return MustAsk(candidate=candidate, change=change, was_held=was_held)
+        if was_held:
             return Denied(reason=Reason.PREVIOUS_PASSWORD)
         if self.follows(source):
             return MustAsk(candidate=candidate)
@@ -195,9 +205,7 @@ class Login:
         return await self._accounts.find_legacy(source.name, right.user.legacy_id)
 
     async def _deny(self, reason: Reason, typed: Credentials) -> Denied:
-        """Deny after the work that a wrong password of an account costs: verify, and held before?"""
-        await self._hasher.dummy(typed.password)
-        await self._hasher.dummy(typed.password)
+        await self.spend(typed)
         return Denied(reason=reason)
 
     async def _show(self, outcome: Outcome, typed: Credentials) -> Shown:

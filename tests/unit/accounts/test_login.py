@@ -497,6 +497,18 @@ async def test_no_answer_comes_without_hashing(by_password: Crossing, name: str,
     assert len(by_password.jobs) == {Denied: 2, Shown: 1}[type(decision)]
 
 
+async def test_the_work_of_a_denial_can_be_spent_alone(by_password: Crossing) -> None:
+    """For denials that are decided elsewhere: as much as a wrong password of an account costs."""
+    await crossed(by_password)
+    by_password.follow_nothing()
+    by_password.jobs.clear()
+    await by_password.denied("alice", "wrong")
+    cost = len(by_password.jobs)
+    by_password.jobs.clear()
+    await by_password.login.spend(Credentials(identifier="alice", password=Secret("wrong")))
+    assert len(by_password.jobs) == cost == 2
+
+
 # Races.
 
 

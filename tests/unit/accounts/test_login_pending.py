@@ -170,6 +170,19 @@ async def test_a_user_may_change_back_to_a_previous_password(pending: Crossing) 
     assert await pending.denied("alice", SECOND) is Reason.PREVIOUS_PASSWORD
 
 
+async def test_a_change_back_to_a_previous_password_says_that_it_was_held(pending: Crossing) -> None:
+    """An app that takes every password it ever knew must not be given this one before the gateway's question."""
+    pending.legacy.set_password("1", SECOND)
+    await pending.granted("alice", SECOND)
+    await pending.begin_change("1", FIRST)
+    await pending.begin_change("1", THIRD)
+    for password, was_held in ((FIRST, True), (THIRD, False)):
+        must = await pending.login.look_up(pending.rules, Credentials(identifier="alice", password=Secret(password)))
+        assert isinstance(must, MustAsk)
+        assert must.change is not None
+        assert must.was_held is was_held
+
+
 async def test_of_several_changes_the_one_that_was_typed_is_settled(pending: Crossing) -> None:
     """It takes those begun before it along; those begun later may still be confirmed."""
     await pending.begin_change("1", THIRD)
