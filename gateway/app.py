@@ -154,7 +154,7 @@ def _exchange(settings: Settings, store: PostgresStore, keyring: Keyring, sessio
         log=logs.operator,
     )
     return Exchange(sign_in=sign_in, change=Change(store.changes, hasher), sessions=sessions,
-                    management=store.management, events=metrics, log=logs.operator)
+                    management=store.management, phases=phases, events=metrics, log=logs.operator)
 
 
 async def _on_notice(sessions: SessionKeeper, phases: PhaseBook, log: FilteringBoundLogger, topic: str,

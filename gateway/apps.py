@@ -142,6 +142,7 @@ class Assembler:
                 name=source.name,
                 comparison=Comparison(source.compare),
                 follows=app.legacy_changes == "follow",
+                names_are_ids=source.adapter == FORM,
             ),
             questions=questions,
             is_own_source=source.adapter == FORM,

@@ -12,6 +12,7 @@ import base64
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from gateway.accounts.keyring import Keyring
 from gateway.accounts.memory import Endings, Verified, VerifiedTokens
@@ -23,6 +24,7 @@ from gateway.tokens.jwt import LONGEST_TOKEN, SKEW, InvalidToken, sign, verify
 from gateway.tokens.sessions import Lifetimes, cookie_names, handle_digest, is_due, new_handle
 
 TOKEN_ID_BYTES = 16
+MOST_COOKIES = 8  # of one name that are looked at when sessions end; a browser sends one
 DEVICE_LIFE = 180 * 24 * 3600  # seconds; a browser not used for half a year is a stranger again
 
 OWN = PREFIX.encode()
@@ -145,11 +147,21 @@ class SessionKeeper:
         return await self._store.live(app, handle) if handle else None
 
     async def end(self, app: str, cookie: bytes | None, reason: str) -> Fields:
-        """End the session of a browser, if it has one, and return what clears its cookies."""
-        session = await self.current(app, cookie)
-        if session is not None:
-            await self._store.end(session.id, reason=reason)
-            self._endings.end(str(session.id), self._clock())  # this worker need not wait for the notice
+        """End every session that a browser's cookies name and return what clears them; nothing if it sent none.
+
+        Also a doubled cookie's: somebody else may have added one so that this browser's session lives on.
+        """
+        names = cookie_names(app)
+        handles = self._values(cookie, names.handle)[:MOST_COOKIES]
+        tokens = self._values(cookie, names.access)[:MOST_COOKIES]
+        if not handles and not tokens:
+            return ()
+        now = self._clock()
+        rows = [await self._store.live(app, digest) for digest in map(handle_digest, handles) if digest]
+        proven = [self._verify(app, token, now) for token in tokens]
+        for ended in {row.id for row in rows if row} | {UUID(claims.sid) for claims in proven if claims}:
+            await self._store.end(ended, reason=reason)
+            self._endings.end(str(ended), now)  # this worker need not wait for the notice
         return self.cleared(app)
 
     def cleared(self, app: str) -> Fields:

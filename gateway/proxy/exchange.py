@@ -10,6 +10,7 @@ from typing import assert_never
 from structlog.typing import FilteringBoundLogger
 
 from gateway.accounts.change import Begun, Change, ChangeEnd
+from gateway.accounts.phases import PhaseBook
 from gateway.accounts.sessions import Fields, SessionKeeper
 from gateway.errors import (
     AppUnavailable,
@@ -24,13 +25,15 @@ from gateway.intercept.origin import check_origin
 from gateway.intercept.rules import Match, Rule
 from gateway.intercept.tables import RuleKind
 from gateway.intercept.verdict import judge
-from gateway.model import Verdict
+from gateway.model import Phase, Verdict
 from gateway.proxy.guarded import Events, GuardedApp
 from gateway.proxy.handoff import forward, lines, relay
 from gateway.proxy.limits import JUDGED_BYTES
 from gateway.proxy.signin import SignIn
 from gateway.proxy.steps import Reply, WholeRequest
 from gateway.store.base import Management
+
+BROKE_DOWN = 500  # the first status of an app that broke down
 
 BREAKDOWNS: Mapping[type[SluicegateError], tuple[str, str]] = {
     RequestRefused: ("refused", "gateway"),
@@ -52,6 +55,7 @@ class Exchange:
         change: Change,
         sessions: SessionKeeper,
         management: Management,
+        phases: PhaseBook,
         events: Events,
         log: FilteringBoundLogger,
     ) -> None:
@@ -59,6 +63,7 @@ class Exchange:
         self._change = change
         self._sessions = sessions
         self._management = management
+        self._phases = phases
         self._events = events
         self._log = log
 
@@ -91,20 +96,32 @@ class Exchange:
         session = await self._sessions.current(app.name, request.head.cookie)
         account = await self._management.get(session.account_id) if session else None
         question = app.question_for(typed.rule)
-        if session is None or account is None or typed.change is None or question is None:
+        if typed.change is None:
             return relay(request, await forward(request, request.body))
+        if session is None or account is None or question is None:
+            return await self._unnamed_change(app, request)
         begun = await self._change.begin(account, typed.change.new_password)
         try:
             answer = await forward(request, request.body)
         except AppUnavailable:  # it may have happened all the same
             self._changed(app, request, begun, await self._change.confirm(begun, question, session_id=session.id))
             raise
-        if judge(typed.rule, answer, JUDGED_BYTES) is Verdict.RIGHT:
+        is_right = judge(typed.rule, answer, JUDGED_BYTES) is Verdict.RIGHT
+        if is_right or answer.status >= BROKE_DOWN:  # which may have come after the change, as no answer may
             end = await self._change.confirm(begun, question, session_id=session.id)
         else:
             end = await self._change.drop(begun)
         self._changed(app, request, begun, end)
         return relay(request, answer)
+
+    async def _unnamed_change(self, app: GuardedApp, request: WholeRequest) -> Reply:
+        """Leave a change of nobody whom the gateway knows to the app: the next login follows it.
+
+        Unless nothing is followed any more: then its owner could never log in again.
+        """
+        if self._phases.of(app.source.name) is Phase.COMPLETE:
+            return app.own.plain(request, 401, "Please sign in again before you change your password.")
+        return relay(request, await forward(request, request.body))
 
     def _changed(self, app: GuardedApp, request: WholeRequest, begun: Begun, end: ChangeEnd) -> None:
         self._events.password_changed(app.name, end)
@@ -114,8 +131,7 @@ class Exchange:
     async def _sign_out(self, app: GuardedApp, request: WholeRequest, rule: Rule) -> Reply:
         """Forward the logout; the gateway's session ends when the app's has."""
         answer = await forward(request, request.body)
-        is_out = judge(rule, answer, JUDGED_BYTES) is Verdict.RIGHT
-        if not is_out or self._sessions.recognise(app.name, request.head.cookie) is None:
+        if judge(rule, answer, JUDGED_BYTES) is not Verdict.RIGHT:
             return relay(request, answer)
         return relay(request, answer, lines(await self._ended(app, request)))
 

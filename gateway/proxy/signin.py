@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from gateway.accounts.decision import Decision, Denied, Granted, MustAsk, Reason, Shown, Way
 from gateway.accounts.decoy import decoy
 from gateway.accounts.login import Login
-from gateway.accounts.sessions import SessionKeeper
+from gateway.accounts.sessions import Fields, SessionKeeper
 from gateway.accounts.throttle import Attempt, Reservation, Throttle, Wait
 from gateway.accounts.turns import Turns
 from gateway.errors import AppUnavailable, LegacyUnavailable, Overloaded, SluicegateError, StoreUnavailable
@@ -32,6 +32,7 @@ from gateway.proxy.steps import Reply, WholeRequest
 from gateway.proxy.tasks import Tasks
 from gateway.store.base import Accounts, Passwords
 
+UNEXAMINED = frozenset({429, *range(500, 600)})  # the app looked at no password: no attempt
 FINAL = frozenset({Reason.BLOCKED, Reason.PREVIOUS_PASSWORD})  # even where the app itself said yes
 STORE, LEGACY, APP = "store", "legacy", "app"  # who decided
 
@@ -150,7 +151,7 @@ class SignIn:
         decision = await self._login.look_up(app.source, credentials)
         if not isinstance(decision, MustAsk):
             return Heard(decision=decision, decider=STORE)
-        if app.is_own_source:
+        if app.is_own_source and not decision.was_held:
             return await self._ask_app(typed, decision)
         question = app.questions[typed.login.rule.name]
         decision = await self._login.ask(app.source, credentials, decision, question)
@@ -161,6 +162,8 @@ class SignIn:
         app = typed.app
         answer = await forward(typed.request, typed.request.body)
         hint = _judged(typed, answer)
+        if hint is not Verdict.RIGHT and must.candidate is None:
+            await self._login.spend(typed.login.credentials)  # as much as for somebody with an account
         if hint is Verdict.WRONG:
             return Heard(decision=Denied(reason=Reason.WRONG_PASSWORD), decider=LEGACY, answer=answer)
         if hint is Verdict.UNKNOWN:
@@ -185,6 +188,7 @@ class SignIn:
             await self._accounts.drifted(granted.account.id, app=app.name, verdict=verdict)
             self._end(typed, "shown", APP, reason=verdict, account=granted.account)
             return relay(request, answer)
+        await self._forget(typed)
         issued = await self._sessions.issue(granted.account, app.name, proven=granted.encoded)
         if issued is None:  # blocked in this very moment
             reply = await self._deny(typed, Denied(reason=Reason.BLOCKED), answer)
@@ -206,15 +210,19 @@ class SignIn:
 
     async def _deny(self, typed: Typed, denied: Denied, answer: Answer | None) -> Reply:
         """Refuse as the app itself would: it is given a wrong password that looks like the typed one."""
+        reply = await self._denial(typed, denied, answer)
+        await asyncio.sleep(typed.came + self._denial_seconds - self._clock())  # its time tells nothing
+        return reply
+
+    async def _denial(self, typed: Typed, denied: Denied, answer: Answer | None) -> Reply:
         app, request = typed.app, typed.request
         if answer is not None and denied.reason not in FINAL:
-            return relay(request, answer)
+            return await self._pass_on(typed, answer)
         if answer is None and app.denied is DenialStyle.APP:
             wrong = decoy(typed.login.credentials.password, secrets.choice)
             answer = await forward(request, extract.substitute_password(typed.login, wrong))
             if _judged(typed, answer) is not Verdict.RIGHT:
                 return relay(request, answer)
-        await asyncio.sleep(typed.came + self._denial_seconds - self._clock())  # its time tells nothing
         return app.own.plain(request, 401, "The user name or the password is not right.")
 
     async def _show(self, typed: Typed, shown: Shown, answer: Answer | None, reservation: Reservation) -> Reply:
@@ -222,13 +230,26 @@ class SignIn:
         try:
             if answer is None:
                 answer = await forward(typed.request, typed.request.body)
-                if _judged(typed, answer) is Verdict.WRONG:
-                    reservation.failed()
+            if _judged(typed, answer) is not Verdict.RIGHT and answer.status not in UNEXAMINED:
+                reservation.failed()  # also what no rule describes: a client may choose the app's words
         finally:
             with contextlib.suppress(StoreUnavailable):
                 await reservation.refund()
         self._end(typed, "shown", APP, reason=shown.outcome)
-        return relay(typed.request, answer)
+        return await self._pass_on(typed, answer)
+
+    async def _pass_on(self, typed: Typed, answer: Answer) -> Reply:
+        """Relay an answer that opens no session here; where the app said yes, an old one must not outlive it."""
+        fields = await self._forget(typed) if _judged(typed, answer) is Verdict.RIGHT else ()
+        return relay(typed.request, answer, lines(fields))
+
+    async def _forget(self, typed: Typed) -> Fields:
+        """End the session that this browser had before, and return what clears its cookies."""
+        app = typed.app
+        try:
+            return await self._sessions.end(app.name, typed.request.head.cookie, reason="another login")
+        except StoreUnavailable:
+            return self._sessions.cleared(app.name)
 
     def _throttled(self, typed: Typed, wait: Wait) -> Reply:
         self._events.throttled(typed.app.name, wait.budget)

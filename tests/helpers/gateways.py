@@ -66,6 +66,9 @@ encryption_key = "env:TEST_KEY"
 [tokens]
 issuer = "http://127.0.0.1:{public}"
 
+[limits]
+{limits}
+
 [[app]]
 name = "{app_name}"
 hosts = ["{host}"]
@@ -107,17 +110,17 @@ class Configuration:
 
 
 def configure(folder: Path, *, store: Secret, upstream: int, legacy: Path | None, app: str = PRESET, rest: str = "",
-              source: str = "", host: str = "*") -> Configuration:
+              source: str = "", host: str = "*", limits: str = "denial_seconds = 0") -> Configuration:
     """Write a configuration for one gateway.
 
     `legacy` is the site's SQLite file for the source `sql`, None for the source `form`. `source` adds lines
-    to the source's table.
+    to the source's table. Denials take no longer than they must, unless `limits` says otherwise.
     """
     public, private = free_port(), free_port()
     kind = FORM if legacy is None else f'adapter = "sql"\npreset = "django"\nurl = "sqlite:{legacy}"'
     file = folder / f"gateway-{public}.toml"
     file.write_text(FILE.format(public=public, private=private, upstream=upstream, app_name=APP, host=host,
-                                source_name=SOURCE, app=app, rest=rest, source=f"{kind}\n{source}"))
+                                source_name=SOURCE, app=app, rest=rest, limits=limits, source=f"{kind}\n{source}"))
     environ = {"TEST_TOKEN": TOKEN, "TEST_STORE": store.reveal(), "TEST_KEY": base64.b64encode(bytes(32)).decode()}
     return Configuration(file=file, environ=MappingProxyType(environ), public_port=public, private_port=private)
 

@@ -127,13 +127,14 @@ async def stage(site: Site, database: Secret, folder: Path, kind: str, *, app: s
 
 @asynccontextmanager
 async def shop_stage(database: Secret, folder: Path, kind: str, *, app: str = "", rest: str = "",
-                     source: str = "", host: str = "*") -> AsyncIterator[ShopStage]:
+                     source: str = "", host: str = "*",
+                     limits: str = "denial_seconds = 0") -> AsyncIterator[ShopStage]:
     """Set a stage with an application of the tests' own."""
     way = folder / "way"
     async with Shop(folder) as shop:
         way.symlink_to(shop.database)
         configuration = configure(folder, store=database, upstream=shop.port, app=f"{app}\n{RULES}", rest=rest,
-                                  legacy=way if kind == "sql" else None, source=source, host=host)
+                                  legacy=way if kind == "sql" else None, source=source, host=host, limits=limits)
         async with discreet_gateway(configuration) as gateway, looking_into(database) as line:
             yield ShopStage(shop=shop, gateway=gateway, database=database, line=line, kind=kind, way=way)
 

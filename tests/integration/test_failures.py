@@ -138,7 +138,7 @@ async def test_an_app_that_does_not_answer_in_time_is_a_504(database: Secret, si
     dan = site.person("dan")
     async with app_line(site.port) as line:
         configuration = configure(tmp_path, store=database, upstream=line.port, legacy=site.database,
-                                  rest="[limits]\nanswer_head_seconds = 0.2")
+                                  limits="answer_head_seconds = 0.2")
         async with running_gateway(configuration) as gateway:
             browser = person_at(gateway.url)
             form = await browser.fill(LOGIN, username=dan.name, password=dan.password)
