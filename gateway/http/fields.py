@@ -97,7 +97,8 @@ def _fate(name: bytes) -> Fate:
     if fate is not None:
         return fate
     # Never, from nobody: X-Original-URL and X-Rewrite-URL, for the app would route on another path than
-    # the one that was matched, and proxies in front pass them on unread; Proxy, which CGI makes HTTP_PROXY.
+    # the one that was matched, and proxies in front pass them on unread; X-HTTP-Method-Override and its kin,
+    # for the app would act on another method; Proxy, which CGI makes HTTP_PROXY.
     is_right = lower == name.translate(FOLD)
     return "trusted" if is_right and lower.startswith(_TRUSTED_PREFIX) else "drop"
 

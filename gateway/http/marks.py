@@ -21,8 +21,9 @@ FOLD = bytes.maketrans(
 
 # A `-` stands for any sign, `=` for any sign but the right one, `+` for the rest of a name.
 _REQUEST_NAMES = (
-    "(?:host|co(?:okie|nnection|ntent(?:-length|=(?:length|type|encoding)))|t(?:e|railer|ransfer-encoding)"
-    "|x-(?:forwarded+|sluicegate+|real-ip|original-+|rewrite-+|request-id)|forwarded|expect|upgrade"
+    "(?:host|accept=encoding|co(?:okie|nnection|ntent(?:-length|=(?:length|type|encoding)))|t(?:e|railer|ransfer-encoding)"
+    "|x-(?:forwarded+|sluicegate+|real-ip|original-+|rewrite-+|request-id|http-method(?:-override)?"
+    "|method-override)|forwarded|expect|upgrade"
     "|keep-alive|http2-settings|proxy(?:-(?:connection|authorization|authenticate))?)"
 )
 _RESPONSE_NAMES = (

@@ -19,6 +19,7 @@ from gateway.intercept.verdict import Conditions
 
 LOGGED_OUT = frozenset({200, 204, 302, 303})  # a farewell page, nothing, or a way on
 READING_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+TAKES_PASSWORDS = frozenset({RuleKind.LOGIN, RuleKind.PASSWORD_CHANGE})
 
 # Whatever some application may read otherwise than it is written: unusual signs, doubled slashes, dots at
 # either end of a segment. A path without these has one reading.
@@ -106,19 +107,20 @@ class RuleSet:
             self._by_path[key] = (*self._by_path.get(key, ()), rule)
         self._keys = frozenset(key.rstrip("/").encode("utf-8") for key in self._by_path)
 
-    def match(self, method: bytes, target: bytes, prefix: str = "/") -> Match | None:
+    def match(self, method: bytes, target: bytes, prefix: str = "/", *, has_body: bool = False) -> Match | None:
         """Return what rules a request to `target` (origin-form) may be for, or None for none.
 
         `prefix` is the app's own path. Called for every request: the usual target costs one search and
         one look-up. Raises `RequestRefused`: 400 for an address of a rule in another form than the plain
-        one, doubled discriminators, or a password in a query; 403 for a blocked address; 405.
+        one, doubled discriminators, a password in a query, or a body where a password is typed and the
+        method has none; 403 for a blocked address; 405.
         """
         if not self.rules:
             return None
         path = target.partition(b"?")[0]
         if self._changeable.search(path) is None and _below(path, prefix.encode()) not in self._keys:
             return None
-        return self._match_slowly(method, target, prefix)
+        return self._match_slowly(method, target, prefix, has_body=has_body)
 
     def can_confirm(self, rule: Rule) -> bool:
         """Tell whether a login of the gateway's own can confirm what was typed at a request of this rule."""
@@ -136,7 +138,7 @@ class RuleSet:
         kinds = {rule.kind for rule in self.rules}
         return RuleKind.LOGIN in kinds and RuleKind.PASSWORD_CHANGE not in kinds
 
-    def _match_slowly(self, method: bytes, target: bytes, prefix: str) -> Match | None:
+    def _match_slowly(self, method: bytes, target: bytes, prefix: str, *, has_body: bool) -> Match | None:
         found = canonical(target, parameters=self._parameters, fold_case=self._fold_case)
         base = path_key(prefix, fold_case=self._fold_case).rstrip("/")
         if not any(_relative(reading, base) in self._by_path for reading in found.readings):
@@ -146,6 +148,9 @@ class RuleSet:
             raise RequestRefused(400, "This address must be written in its plain form.")
         if _BROKEN_NAME.search(found.query):
             raise RequestRefused(400, "The query has a broken percent escape.")
+        # Some apps parse whatever body comes, others take the method from a field of it.
+        if has_body and method in READING_METHODS and any(rule.kind in TAKES_PASSWORDS for rule in rules):
+            raise RequestRefused(400, "A request of this method has no body here.")
         return self._decide(method, found, rules)
 
     def _decide(self, method: bytes, found: CanonicalTarget, rules: tuple[Rule, ...]) -> Match | None:

@@ -52,7 +52,7 @@ class Guard:
         app = self._apps.get(site.name)
         if app is None:
             return None
-        match = app.rules.match(head.method, target, app.prefix)
+        match = app.rules.match(head.method, target, app.prefix, has_body=head.has_body)
         if match is not None:
             return Intercept(handler=partial(self._exchange.run, app, match), body_limit=self._body_limit)
         if head.cookie is None or head.has_body:

@@ -129,6 +129,15 @@ async def test_other_methods_are_no_way_around(fortress: ShopStage, method: str)
     assert len(fortress.shop.got) == before
 
 
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+async def test_reading_with_a_body_is_no_way_around(fortress: ShopStage, method: str) -> None:
+    """An application that parses any body would take it for a login."""
+    before = len(fortress.shop.got)
+    answer = await fortress.browser().request(method, "/login", ("Content-Type", URLENCODED), body=RIGHT)
+    assert answer.status == 400
+    assert len(fortress.shop.got) == before
+
+
 async def test_a_password_in_a_query_is_refused(fortress: ShopStage) -> None:
     """Also with GET: it would be the same login to an application that mixes the two."""
     before = len(fortress.shop.got)

@@ -104,11 +104,12 @@ class TestRequest:
         b"X-Forwarded-User", b"x-forwarded-user", b"X_FORWARDED_USER", b"X-Forwarded_Email", b"X.Forwarded.User",
         b"X-Sluicegate-Assertion", b"x_sluicegate_anything", b"X-SLUICEGATE-", b"X-Original-URL", b"X_Original_Url",
         b"X-Rewrite-URL", b"X_Forwarded_For", b"X_Real_IP", b"X_Request_Id", b"Content_Length", b"content_type",
-        b"Transfer_Encoding", b"X-Forwarded-For_", b"Proxy_Connection",
+        b"Transfer_Encoding", b"X-Forwarded-For_", b"Proxy_Connection", b"Accept_Encoding", b"accept.encoding",
+        b"X-HTTP-Method", b"x-http-method-override", b"X_HTTP_METHOD_OVERRIDE", b"X-Method-Override",
     ])
     @pytest.mark.parametrize("is_trusted", [False, True])
     def test_identities_and_aliases_come_from_nobody(self, name: bytes, is_trusted: bool) -> None:
-        """Not even a trusted proxy may say who the user is, what path is meant, or anything by an alias."""
+        """Not even a trusted proxy may say who the user is, what path or method is meant, or use an alias."""
         assert passed(b"A: 1", name + b": root", name + b": root", is_trusted=is_trusted) == [b"A: 1"]
 
     @pytest.mark.parametrize("field", [

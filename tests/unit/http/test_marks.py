@@ -16,8 +16,10 @@ from gateway.http.marks import (
 MARKED = [b"Host", b"Cookie", b"Connection", b"Content-Length", b"Transfer-Encoding", b"TE", b"Trailer", b"Expect",
           b"Upgrade", b"Keep-Alive", b"HTTP2-Settings", b"Proxy", b"Proxy-Connection", b"Proxy-Authorization",
           b"Proxy-Authenticate", b"Forwarded", b"X-Forwarded-For", b"X-Forwarded", b"X-Forwarded-Anything-Else",
-          b"X-Real-IP", b"X-Original-URL", b"X-Rewrite-URL", b"X-Request-Id", b"X-Sluicegate-User", b"X-Sluicegate-"]
+          b"X-Real-IP", b"X-Original-URL", b"X-Rewrite-URL", b"X-Request-Id", b"X-Sluicegate-User", b"X-Sluicegate-",
+          b"X-HTTP-Method", b"X-HTTP-Method-Override", b"X-Method-Override"]
 NOT_MARKED = [b"Hosts", b"X-Host", b"Cookie2", b"Content-Type", b"Content-Encoding", b"X-Requested-With", b"Accept",
+              b"Accept-Encoding", b"Accept-Language", b"X-HTTP-Methods", b"X-Method",
               b"Authorization", b"T", b"Proxy-Thing", b"X-Forward", b"User-Agent", b"Referer", b"Set-Cookie"]
 
 
@@ -35,9 +37,9 @@ def test_other_names_are_not(name: bytes) -> None:
     assert not is_marked_in_request(name)
 
 
-@pytest.mark.parametrize("name", [b"Content_Type", b"content.length", b"CONTENT_ENCODING"])
+@pytest.mark.parametrize("name", [b"Content_Type", b"content.length", b"CONTENT_ENCODING", b"Accept_Encoding"])
 def test_aliases_of_content_fields_are_marked(name: bytes) -> None:
-    """An alias would tell the app another length or type than the gateway has read."""
+    """An alias would tell the app another length, type or coding than the gateway has read."""
     assert is_marked_in_request(name)
 
 

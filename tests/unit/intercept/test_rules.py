@@ -28,10 +28,10 @@ def compiled(*rules: dict[str, object], parameters: frozenset[str] = frozenset()
 ALL = compiled(LOGIN, CHANGE, LOGOUT, BLOCK)
 
 
-def matched(rules: RuleSet, method: str, target: str, prefix: str = "/") -> str | int | None:
+def matched(rules: RuleSet, method: str, target: str, prefix: str = "/", *, has_body: bool = False) -> str | int | None:
     """Return the name of the one rule that matches, the status of a refusal, or None."""
     try:
-        match = rules.match(method.encode(), target.encode("latin-1"), prefix)
+        match = rules.match(method.encode(), target.encode("latin-1"), prefix, has_body=has_body)
     except RequestRefused as refusal:
         return refusal.status
     if match is None:
@@ -80,6 +80,21 @@ class TestMatch:
     def test_reading_a_login_page_passes(self, method: str) -> None:
         """The login form itself is the app's."""
         assert matched(ALL, method, "/login/?next=/&user=bob") is None
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+    @pytest.mark.parametrize(("target", "expected"), [
+        ("/login/", 400), ("/login", 400), ("/login/?next=/", 400), ("/me", 400), ("/search", None),
+        ("/xmlrpc.php", 403),
+    ])
+    def test_reading_with_a_body_is_400_where_passwords_are_typed(self, method: str, target: str,
+                                                                  expected: int | None) -> None:
+        """An app that reads a form from any request would log in by a GET."""
+        assert matched(ALL, method, target, has_body=True) == expected
+
+    def test_a_body_is_what_a_login_has(self) -> None:
+        """It is the reading methods that have none; a logout may be asked for with one."""
+        assert matched(ALL, "POST", "/login/", has_body=True) == "in"
+        assert matched(ALL, "GET", "/logout/", has_body=True) == "out"
 
     @pytest.mark.parametrize("query", [
         "pass=x", "a=1&PASS[]=x", "+pass=x", "p%61ss=x", "pass", "%u0070ass=x", "a&pa%ss=x",
