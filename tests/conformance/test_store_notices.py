@@ -11,7 +11,8 @@ import pytest
 from gateway.errors import StoreUnavailable
 from gateway.model import AccountState, Phase, Secret
 from gateway.store.base import StoredKey
-from gateway.store.postgres import PostgresStore
+from gateway.store.postgres import PostgresStore, notices
+from gateway.store.postgres.connection import Address, OwnConnection, connect
 from tests.helpers.postgres import fetch
 from tests.helpers.rows import FIRST, adoption, handle, password
 from tests.helpers.stores import Store
@@ -132,6 +133,22 @@ async def test_a_lost_connection_is_made_anew_and_says_so(postgres: PostgresStor
         assert await on_postgres.hear() == ("resync", "")
         await postgres.phases.change("shop", phase, actor="cli")
         assert await on_postgres.hear() == ("phase", "shop")
+
+
+async def test_a_connection_lost_before_it_listens_is_made_anew(
+        postgres: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that restarts between the connect and the first statement ends no listener."""
+    tried = []
+
+    async def connect_in_bad_times(address: Address) -> OwnConnection:
+        tried.append(await connect(address))
+        if len(tried) < 3:
+            tried[-1].terminate()
+        return tried[-1]
+
+    monkeypatch.setattr(notices, "connect", connect_in_bad_times)
+    async with listening_to(postgres):
+        assert len(tried) == 3
 
 
 async def test_a_resync_that_failed_is_owed(postgres: PostgresStore, on_postgres: Listener, database: Secret) -> None:

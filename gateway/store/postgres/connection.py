@@ -143,7 +143,7 @@ class Database:
     async def _borrowed(self) -> AsyncIterator[Connection]:
         try:
             async with self._pool.acquire(timeout=CONNECT_TIMEOUT) as connection:
-                with _lost_when_closed(connection):
+                with lost_when_closed(connection):
                     yield connection
         except asyncpg.ReadOnlySQLTransactionError:
             # the server was demoted under us: no connection to it is of any use
@@ -187,7 +187,7 @@ class Database:
 
 
 @contextmanager
-def _lost_when_closed(connection: Connection) -> Iterator[None]:
+def lost_when_closed(connection: "Connection | OwnConnection") -> Iterator[None]:
     """Tell a connection that closed under us from a misuse of it: asyncpg raises one class for both."""
     try:
         yield
@@ -197,7 +197,7 @@ def _lost_when_closed(connection: Connection) -> Iterator[None]:
         raise ConnectionResetError("the connection was closed") from error
 
 
-def _is_gone(connection: Connection) -> bool:
+def _is_gone(connection: "Connection | OwnConnection") -> bool:
     """Say whether a borrowed connection is dead; one that the pool took back while it was borrowed is, too."""
     try:
         return connection.is_closed()

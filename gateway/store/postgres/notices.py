@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from gateway.errors import StoreUnavailable
-from gateway.store.postgres.connection import Address, OwnConnection, connect, translated
+from gateway.store.postgres.connection import Address, OwnConnection, connect, lost_when_closed, translated
 from gateway.store.postgres.journal import CHANNEL
 
 # Seconds. The first try comes at once after a loss; a server that is away is asked about once a second.
@@ -43,7 +43,7 @@ class PostgresNotices:
         connection, heard = await connect(self._address), Heard()
         try:
             connection.add_termination_listener(lambda _: heard.put_nowait(None))
-            with translated(self._address.name):
+            with translated(self._address.name), lost_when_closed(connection):
                 await connection.add_listener(CHANNEL, lambda *notice: heard.put_nowait(str(notice[-1])))
             yield connection, heard
         finally:
@@ -56,7 +56,7 @@ class PostgresNotices:
                 async with asyncio.timeout(SILENCE):
                     payload = await heard.get()
             except TimeoutError:
-                with translated(self._address.name):
+                with translated(self._address.name), lost_when_closed(connection):
                     await connection.execute("SELECT 1")
                 continue
             if payload is None:
