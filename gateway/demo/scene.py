@@ -2,6 +2,7 @@
 
 import os
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,9 +115,15 @@ class Scene:
                 "DJANGO_SETTINGS_MODULE": "gateway.demo.site.settings"}
 
 
+def free_ports(count: int) -> tuple[int, ...]:
+    """Return that many different ports on loopback that nobody uses now."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return tuple(probe.getsockname()[1] for probe in probes)
+
+
 def free_port() -> int:
-    """Return a port on loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return one."""
+    return free_ports(1)[0]

@@ -31,7 +31,7 @@ from typing import Self
 import structlog
 
 from gateway.app import Logs, build
-from gateway.demo.scene import free_port
+from gateway.demo.scene import free_ports
 from gateway.model import Secret
 from gateway.plan import read_settings
 from gateway.server import listening
@@ -116,7 +116,7 @@ def configure(folder: Path, *, store: Secret, upstream: int, legacy: Path | None
     `legacy` is the site's SQLite file for the source `sql`, None for the source `form`. `source` adds lines
     to the source's table. Denials take no longer than they must, unless `limits` says otherwise.
     """
-    public, private = free_port(), free_port()
+    public, private = free_ports(2)
     kind = FORM if legacy is None else f'adapter = "sql"\npreset = "django"\nurl = "sqlite:{legacy}"'
     file = folder / f"gateway-{public}.toml"
     file.write_text(FILE.format(public=public, private=private, upstream=upstream, app_name=APP, host=host,

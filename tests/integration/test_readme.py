@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.demo.scene import free_port
+from gateway.demo.scene import free_ports
 from tests.helpers.browser import Browser
 from tests.helpers.project import ROOT
 from tests.helpers.site import Person, Site
@@ -111,7 +111,7 @@ def test_make_demo(environ: Mapping[str, str], desk: Path) -> None:
 async def test_before_your_own_app(environ: Mapping[str, str], desk: Path, site: Site) -> None:
     """With its ten lines a user of the site crosses, and every command after them does its work."""
     alice = site.person("alice")
-    public, private = free_port(), free_port()
+    public, private = free_ports(2)
     (desk / "sluicegate.toml").write_text(configuration(site, public, private))
     for command in [*starting("pip install"), *starting("sluicegate check")]:
         shell(command, desk, environ)
