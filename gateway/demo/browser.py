@@ -19,7 +19,7 @@ class Page:
 
     status: int
     location: str
-    body: str
+    body: str = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Browser:
     """One browser with its own cookies, at one address (`http://host:port`)."""
 
     base: str
-    cookies: dict[str, str] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict, repr=False)
 
     def get(self, path: str, **headers: str) -> Page:
         """Fetch a page; redirects are shown, not followed."""

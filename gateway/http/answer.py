@@ -5,7 +5,7 @@ Owns the decoding of content codings for judging. The bytes that the client gets
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 RAW_DEFLATE = -zlib.MAX_WBITS
@@ -20,13 +20,13 @@ class Answer:
 
     status: int
     reason: bytes
-    fields: Sequence[tuple[bytes, bytes]]
-    body: bytes
+    fields: Sequence[tuple[bytes, bytes]] = field(repr=False)
+    body: bytes = field(repr=False)
     is_whole: bool = True
 
     def values(self, name: bytes) -> list[bytes]:
         """Return the values of every field of this name (lower case), in order."""
-        return [value for field, value in self.fields if field.lower() == name]
+        return [value for other, value in self.fields if other.lower() == name]
 
     def readable_body(self, limit: int) -> bytes | None:
         """Return the body without content coding, or None when it is cut, foreign or above `limit` bytes.

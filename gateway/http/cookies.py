@@ -6,7 +6,7 @@ Owns names and attributes of cookies. It must not know what their values mean.
 import re
 from calendar import timegm
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate
 
 PREFIX = "sluicegate-"
@@ -51,7 +51,7 @@ class _Cookie:
     """Is one cookie in the jar."""
 
     name: bytes
-    value: bytes
+    value: bytes = field(repr=False)
     path: str
 
 
@@ -69,8 +69,8 @@ class CookieJar:
 
     def store(self, set_cookie_values: Iterable[bytes], path: str) -> None:
         """Take over the Set-Cookie fields of the answer to a request for `path`, but for malformed ones."""
-        for field in set_cookie_values:
-            pair, *attributes = field.split(b";")
+        for line in set_cookie_values:
+            pair, *attributes = line.split(b";")
             name, equals, value = (part.strip(b" \t") for part in pair.partition(b"="))
             if equals and name:
                 self._put(name, value, _attributes(attributes), path)

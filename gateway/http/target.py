@@ -8,7 +8,7 @@ little lets a login pass by unseen.
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote, unquote_plus
 
 from gateway.errors import RequestRefused
@@ -49,7 +49,7 @@ class CanonicalTarget:
     """
 
     path: str
-    query: bytes
+    query: bytes = field(repr=False)
     is_plain: bool
     raw_path: bytes
     readings: frozenset[str]

@@ -5,7 +5,7 @@ passed through, and Traffic, who watches. Must not know tokens, rules or account
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.http.head import RequestHead
@@ -32,7 +32,7 @@ class WholeRequest:
 
     site: Site
     head: RequestHead
-    body: bytes
+    body: bytes = field(repr=False)
     client: ClientInfo
     request_id: bytes
 
@@ -41,7 +41,7 @@ class WholeRequest:
 class Reply:
     """Is a whole answer in bytes, framed by Content-Length; `close` when it says Connection: close."""
 
-    wire: bytes
+    wire: bytes = field(repr=False)
     status: int
     close: bool = False
 

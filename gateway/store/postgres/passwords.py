@@ -6,7 +6,7 @@ promotion, a block and the opening of a session take turns, and none acts on wha
 
 # ruff: noqa: D102  # the contract, gateway.store.base, carries these texts
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from gateway.model import Secret
@@ -65,9 +65,9 @@ class Replacement:
 
     account_id: UUID
     source: str
-    encoded: str
-    held: bytes
-    legacy_seen: bytes | None
+    encoded: Secret
+    held: bytes = field(repr=False)
+    legacy_seen: bytes | None = field(repr=False)
     event: str
     actor: str
 
@@ -95,7 +95,7 @@ class PostgresPasswords:
             if await connection.fetchval(IS_PREVIOUS, account_id, new.held):
                 return False
             await _replace(connection, Replacement(
-                account_id=account_id, source=row["source"], encoded=new.encoded.reveal(), held=new.held,
+                account_id=account_id, source=row["source"], encoded=new.encoded, held=new.held,
                 legacy_seen=legacy_seen, event="password followed", actor="login"))
             await connection.execute(SETTLE_ALL, account_id)
             await end_sessions(connection, account_id, reason="password followed")
@@ -129,7 +129,7 @@ class PostgresChanges:
             if account is None or change is None:
                 return False
             await _replace(connection, Replacement(
-                account_id=owner, source=account["source"], encoded=change["encoded"], held=change["held"],
+                account_id=owner, source=account["source"], encoded=Secret(change["encoded"]), held=change["held"],
                 legacy_seen=legacy_seen, event="password changed", actor="user"))
             await connection.execute(SETTLE_UP_TO, owner, change["number"])
             await end_sessions(connection, owner, reason="password changed", keep=keep_session)
@@ -153,5 +153,5 @@ async def end_sessions(connection: Connection, account_id: UUID, *, reason: str,
 async def _replace(connection: Connection, new: Replacement) -> None:
     await connection.execute(RETIRE, new.account_id)
     await connection.execute(RECALL, new.account_id, new.held)
-    await connection.execute(REPLACE, new.account_id, new.encoded, new.held, new.legacy_seen)
+    await connection.execute(REPLACE, new.account_id, new.encoded.reveal(), new.held, new.legacy_seen)
     await record(connection, new.event, actor=new.actor, source=new.source, account_id=new.account_id)
