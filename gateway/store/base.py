@@ -150,7 +150,7 @@ class Changes(Protocol):
         """Write a pending change ahead of the request that asks the app for it."""
 
     async def promote(self, change_id: UUID, *, legacy_seen: bytes | None, keep_session: UUID | None) -> bool:
-        """Make a confirmed change the current password; False when it is gone.
+        """Make a confirmed change the current password; False when it is gone, or the account not active.
 
         In one transaction: the old password joins the previous ones, the new one leaves them, changes
         begun before this one go, and the account's sessions but `keep_session` end.

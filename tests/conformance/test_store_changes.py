@@ -52,6 +52,19 @@ async def test_promotion_makes_the_change_current_and_ends_the_other_sessions(st
     assert await store.sessions.live("shop", handle("other")) is None
 
 
+async def test_a_blocked_account_promotes_nothing_until_it_is_active_again(store: Store) -> None:
+    """An operator's block that came first wins; the change waits, for the app has made it."""
+    alice = await adopted(store)
+    change = await store.changes.begin(alice, password("second"))
+    await store.management.set_state(alice, AccountState.BLOCKED, actor="cli")
+    assert await store.changes.promote(change, legacy_seen=None, keep_session=None) is False
+    assert (await current(store)).credential.encoded == password("first").encoded
+    assert [pending.id for pending in (await current(store)).pending] == [change]
+    await store.management.set_state(alice, AccountState.ACTIVE, actor="cli")
+    assert await store.changes.promote(change, legacy_seen=None, keep_session=None) is True
+    assert (await current(store)).credential.encoded == password("second").encoded
+
+
 async def test_without_a_session_to_keep_all_end(store: Store) -> None:
     """A change that a later login confirms leaves no older session."""
     alice = await adopted(store)

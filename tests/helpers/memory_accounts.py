@@ -230,7 +230,7 @@ class MemoryChanges(Reachable):
     async def promote(self, change_id: UUID, *, legacy_seen: bytes | None, keep_session: UUID | None) -> bool:
         self._reach()
         row = self._owner(change_id)
-        if row is None:
+        if row is None or row.account.state is not AccountState.ACTIVE:
             return False
         row.replace(row.pending[change_id], legacy_seen)
         row.pending = {each: new for each, new in row.pending.items() if each > change_id}

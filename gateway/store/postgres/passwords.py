@@ -126,7 +126,7 @@ class PostgresChanges:
             account = await connection.fetchrow(LOCK, owner)
             # read again: it may have been settled while we waited for the account
             change = await connection.fetchrow(PENDING, change_id)
-            if account is None or change is None:
+            if account is None or account["state"] != "active" or change is None:
                 return False
             await _replace(connection, Replacement(
                 account_id=owner, source=account["source"], encoded=Secret(change["encoded"]), held=change["held"],
