@@ -82,9 +82,14 @@ class Reservation:
 
     async def succeeded(self) -> None:
         """The password was right: the account's failures are forgotten, the address loses this one only."""
-        if self._decide():
-            await self._store.clear(self._account)
-            await self._refund_address()
+        if self._is_decided:
+            return
+        # When this breaks, the answer is a 503 and the attempt may still be refunded: no harm is done if the
+        # count was cleared after all, for none falls below zero. Taking back from the address is never tried
+        # twice: it could be somebody else's attempt.
+        await self._store.clear(self._account)
+        self._is_decided = True
+        await self._refund_address()
 
     def failed(self) -> None:
         """The password was wrong: the attempt stays counted."""
@@ -137,10 +142,6 @@ class Throttle:
         """Return a token for the browser of a user who has just logged in."""
         nonce = self._random(NONCE_BYTES)
         return Secret(f"{_base64url(nonce)}.{_base64url(self._device_mac(nonce, source, identifier))}")
-
-    def is_device_for(self, token: Secret, source: str, identifier: str) -> bool:
-        """Say whether a browser logged in before under this very name."""
-        return self._device_id(token, source, identifier) is not None
 
     def _device_id(self, token: Secret, source: str, identifier: str) -> bytes | None:
         form = DEVICE_TOKEN.fullmatch(token.reveal())
