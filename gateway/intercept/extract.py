@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gateway.errors import RequestRefused
 from gateway.http.forms import Form, is_same_field, parse_form
 from gateway.http.head import RequestHead
-from gateway.intercept.rules import Match, Rule, discriminator
+from gateway.intercept.rules import Match, Rule, discriminator, is_listed
 from gateway.intercept.tables import RuleKind
 from gateway.model import Credentials, PasswordChange, Secret
 
@@ -96,7 +96,7 @@ def _demand_places(rule: Rule, match: Match, form: Form) -> None:
 
 
 def _fits(rule: Rule, form: Form) -> bool:
-    return all(_field_discriminator(form, name) in values for name, values in rule.fields.items())
+    return all(is_listed(_field_discriminator(form, name), values) for name, values in rule.fields.items())
 
 
 def _field_discriminator(form: Form, name: str) -> str:

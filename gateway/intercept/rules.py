@@ -25,6 +25,9 @@ TAKES_PASSWORDS = frozenset({RuleKind.LOGIN, RuleKind.PASSWORD_CHANGE})
 # either end of a segment. A path without these has one reading.
 _CHANGEABLE = rb"[^/0-9A-Za-z_~!$&'*,=@+.-]|//|/\.|\.[./]|\.\Z"
 
+# What follows the name of a script is PATH_INFO to CGI and its heirs: `/login.php/x` runs `/login.php`.
+_SCRIPT = re.compile(r"\.(?:php|aspx?|jsp|do|cgi)\Z", re.IGNORECASE)
+
 _BROKEN_NAME = re.compile(rb"(?:\A|&)[^=&]*%(?![0-9A-Fa-f]{2})")  # `%u0070assword` is a password to ASP.NET
 
 
@@ -64,18 +67,13 @@ class Rule:
     login: str = ""
 
     @property
-    def credential_fields(self) -> tuple[str, ...]:
-        """Return the names of all fields that hold what was typed."""
-        return tuple(filter(None, (self.identifier, self.password, self.old_password, *self.new_passwords)))
-
-    @property
     def password_fields(self) -> tuple[str, ...]:
-        """Return the names of those fields that hold a password."""
+        """Return the names of the fields that hold a password."""
         return tuple(filter(None, (self.password, self.old_password, *self.new_passwords)))
 
     def fits_query(self, pairs: Sequence[tuple[str, str]]) -> bool:
-        """Tell whether a query has this rule's discriminators; raises `RequestRefused` for a doubled one."""
-        return all(discriminator(pairs, name) in values for name, values in self.query.items())
+        """Tell whether a query has this rule's discriminators; raises `RequestRefused` for a doubled or odd one."""
+        return all(is_listed(discriminator(pairs, name), values) for name, values in self.query.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,27 +83,24 @@ class Match:
     rules: tuple[Rule, ...]
     query: tuple[tuple[str, str], ...] = field(repr=False, default=())
 
-    @property
-    def is_login(self) -> bool:
-        """Tell whether the request may be a login."""
-        return any(rule.kind is RuleKind.LOGIN for rule in self.rules)
-
 
 class RuleSet:
     """Is the rules of one app, ready for matching. Made by `compile_rules`; it never changes."""
 
-    __slots__ = ("_by_path", "_changeable", "_fold_case", "_keys", "_parameters", "rules")
+    __slots__ = ("_by_path", "_changeable", "_fold_case", "_keys", "_parameters", "_scripts", "rules")
 
     def __init__(self, rules: Iterable[Rule], *, parameters: frozenset[str], fold_case: bool) -> None:
         self.rules = tuple(rules)
         self._parameters = parameters
         self._fold_case = fold_case
-        self._changeable = re.compile(_CHANGEABLE + (rb"|[A-Z]" if fold_case else b""))
         self._by_path: dict[str, tuple[Rule, ...]] = {}
         for rule in self.rules:
             key = path_key(rule.path, fold_case=fold_case)
             self._by_path[key] = (*self._by_path.get(key, ()), rule)
         self._keys = frozenset(key.rstrip("/").encode("utf-8") for key in self._by_path)
+        self._scripts = tuple(key for key in self._by_path if _SCRIPT.search(key))
+        below_script = (b"|" + re.escape(f"{key}/".encode()) for key in self._scripts)
+        self._changeable = re.compile(_CHANGEABLE + (rb"|[A-Z]" if fold_case else b"") + b"".join(below_script))
 
     def match(self, method: bytes, target: bytes, prefix: str = "/", *, has_body: bool = False) -> Match | None:
         """Return what rules a request to `target` (origin-form) may be for, or None for none.
@@ -141,7 +136,9 @@ class RuleSet:
     def _match_slowly(self, method: bytes, target: bytes, prefix: str, *, has_body: bool) -> Match | None:
         found = canonical(target, parameters=self._parameters, fold_case=self._fold_case)
         base = path_key(prefix, fold_case=self._fold_case).rstrip("/")
-        if not any(_relative(reading, base) in self._by_path for reading in found.readings):
+        readings = {_relative(reading, base) for reading in found.readings}
+        if not any(reading in self._by_path for reading in readings):
+            self._demand_no_path_info(method, readings, has_body=has_body)
             return None
         rules = self._by_path.get(_relative(found.path, base), ())
         if not rules or not found.is_plain:
@@ -153,7 +150,16 @@ class RuleSet:
             raise RequestRefused(400, "A request of this method has no body here.")
         return self._decide(method, found, rules)
 
+    def _demand_no_path_info(self, method: bytes, readings: Iterable[str], *, has_body: bool) -> None:
+        """Refuse what a script of a rule would answer under a longer path."""
+        for script in self._scripts:
+            mine = any(method in rule.methods for rule in self._by_path[script])
+            if (mine or (has_body and method in READING_METHODS)) and any(reading.startswith(script + "/") for reading in readings):
+                raise RequestRefused(400, "This address must be written in its plain form.")
+
     def _decide(self, method: bytes, found: CanonicalTarget, rules: tuple[Rule, ...]) -> Match | None:
+        if b";" in found.query and any(rule.query for rule in rules):
+            raise RequestRefused(400, "A semicolon may part the fields of this query.")  # it did, to older servers
         pairs = tuple(query_pairs(found.query))
         fitting = tuple(rule for rule in rules if rule.fits_query(pairs))
         mine = tuple(rule for rule in fitting if method in rule.methods)
@@ -177,6 +183,18 @@ def discriminator(pairs: Sequence[tuple[str, str]], name: str) -> str:
     return found[0][1]
 
 
+def is_listed(value: str, values: Iterable[str]) -> bool:
+    """Tell whether a discriminator has one of a rule's values.
+
+    Raises `RequestRefused` (400) for one that an app may take for such a value: in other case, or with blanks.
+    """
+    if value in values:
+        return True
+    if _loosely(value) in map(_loosely, values):
+        raise RequestRefused(400, "A field of this request must be written in its plain form.")
+    return False
+
+
 def compile_rules(tables: Sequence[RuleTable], *, parameters: frozenset[str] = frozenset(),
                   fold_case: bool = False) -> RuleSet:
     """Return the rules of one app, in order.
@@ -188,6 +206,11 @@ def compile_rules(tables: Sequence[RuleTable], *, parameters: frozenset[str] = f
     if problems:
         raise RuleError(*problems)
     return RuleSet(map(_rule, tables), parameters=parameters, fold_case=fold_case)
+
+
+def _loosely(value: str) -> str:
+    """Return a value as an app may compare it: without case, without blanks and NULs around it."""
+    return value.replace("\0", " ").strip().casefold()
 
 
 def _below(path: bytes, prefix: bytes) -> bytes:
@@ -212,7 +235,8 @@ def _demand_harmless(method: bytes, pairs: Sequence[tuple[str, str]], rules: Seq
     if any(is_same_field(name, password) for name, _ in pairs for password in passwords):
         raise RequestRefused(400, "A password does not belong into an address.")
     if is_ours and method not in READING_METHODS:
-        raise RequestRefused(405, "This address does not know the method.")
+        allow = READING_METHODS.union(*(rule.methods for rule in rules))
+        raise RequestRefused(405, "This address does not know the method.", allow=allow)
 
 
 def _demand_allowed(rules: Sequence[Rule], raw_path: bytes) -> None:

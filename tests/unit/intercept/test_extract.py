@@ -219,6 +219,11 @@ class TestDiscriminators:
         """The app may take the other one."""
         assert refused(body + "&user=b&pass=x", "/do", rules=self.RULES) == 400
 
+    @pytest.mark.parametrize("value", ["LOGIN", "+login", "login%0d%0a", "Logout+", "%00password", "+"])
+    def test_a_value_that_an_app_may_take_for_a_listed_one_is_400(self, value: str) -> None:
+        """Some apps compare without case, or trim first."""
+        assert refused(f"op={value}&user=b&pass=x", "/do", rules=self.RULES) == 400
+
     def test_a_file_is_no_discriminator(self) -> None:
         """An absent field would choose another rule than an empty file to some."""
         body = part("op", "search", '; filename=""') + part("user", "b") + part("pass", "x") + "--bnd--\r\n"
