@@ -152,9 +152,10 @@ class RuleSet:
 
     def _demand_no_path_info(self, method: bytes, readings: Iterable[str], *, has_body: bool) -> None:
         """Refuse what a script of a rule would answer under a longer path."""
+        hides_form = has_body and method in READING_METHODS
         for script in self._scripts:
-            mine = any(method in rule.methods for rule in self._by_path[script])
-            if (mine or (has_body and method in READING_METHODS)) and any(reading.startswith(script + "/") for reading in readings):
+            is_below = any(reading.startswith(script + "/") for reading in readings)
+            if is_below and (hides_form or any(method in rule.methods for rule in self._by_path[script])):
                 raise RequestRefused(400, "This address must be written in its plain form.")
 
     def _decide(self, method: bytes, found: CanonicalTarget, rules: tuple[Rule, ...]) -> Match | None:
