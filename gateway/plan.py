@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from adapters import ADAPTERS
 from gateway.errors import ConfigurationError
 from gateway.http.forms import FormKind
@@ -41,14 +39,9 @@ class Draft:
     mistakes: tuple[Mistake, ...] = ()
 
 
-def source_options() -> Mapping[str, type[BaseModel]]:
-    """Return each adapter's own model of settings."""
-    return {kind: adapter.options for kind, adapter in ADAPTERS.items()}
-
-
 def read_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     """Read a configuration file; raises `ConfigurationError` with every mistake in it."""
-    settings = load(path, environ, source_options(), RuleTable, lambda app, source: draft(app, source).mistakes)
+    settings = load(path, environ, ADAPTERS, RuleTable, lambda app, source: draft(app, source).mistakes)
     if settings.keys.encryption_key is not None:
         try:
             KeyEncryptionKey.parse(settings.keys.encryption_key)

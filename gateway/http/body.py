@@ -163,14 +163,6 @@ def bad_request(reason: str) -> RequestRefused:
     return RequestRefused(400, reason)
 
 
-def decode_chunked(wire: bytes, refuse: Callable[[str], Exception] = bad_request) -> bytes:
-    """Return what a whole chunked body held; an incomplete body, or bytes after it, are refused."""
-    body = ChunkedBody(refuse, keeps_payload=True)
-    if body.feed(wire) != len(wire) or not body.is_complete:
-        raise refuse("The chunked body is not whole.")
-    return body.take_payload()
-
-
 def request_framing(head: RequestHead) -> Framing | None:
     """Return how a request's body ends; None when it has none (RFC 9112 6.3)."""
     if head.is_chunked:

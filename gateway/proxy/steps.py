@@ -94,6 +94,3 @@ class Traffic(Protocol):
         request's head. `peer` is the client's own address, as `ClientInfo.address`. `sent` is the bytes of
         the answer's head and body. `status` is 499 when the client left before there was any answer.
         """
-
-    def upstream_error(self, site: str, kind: str) -> None:
-        """Take note that the app of `site` failed: `kind` is connect, timeout, protocol or lost."""

@@ -7,8 +7,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Self
-from urllib.parse import urlsplit
 
 from gateway.errors import AppUnavailable
 from gateway.http.answer import Answer
@@ -39,15 +37,6 @@ class Address:
 
     host: str
     port: int
-
-    @classmethod
-    def of(cls, url: str) -> Self:
-        """Read `http://host[:port]`; raises ValueError for anything else."""
-        parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/") or parts.query \
-                or parts.fragment or parts.username is not None:
-            raise ValueError("an upstream is http://host or http://host:port")
-        return cls(host=parts.hostname, port=parts.port or 80)
 
 
 class Upstream:

@@ -1,4 +1,4 @@
-"""What the data plane tells: each answer it gave, and each app that gave none.
+"""What the data plane tells: each answer it gave.
 
 Owns nothing but the two places where that goes: the counters and the access log. The data plane knows
 this only by the shape of its methods.
@@ -22,7 +22,3 @@ class Traffic:
         """Note an answer; `site` is the app's name, or "-"; `sent` the bytes of head and body."""
         self._metrics.proxied(site, status, seconds)
         self._log.record(site, method, target, status, seconds, peer, request_id, sent)
-
-    def upstream_error(self, site: str, kind: str) -> None:
-        """Note that an app gave no usable answer, and what went wrong."""
-        self._metrics.upstream_error(site, kind)

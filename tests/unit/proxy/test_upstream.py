@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from gateway.proxy.limits import Limits
 from gateway.proxy.tasks import Tasks
 from gateway.proxy.upstream import Address, Reuse, Upstream
@@ -29,25 +27,6 @@ class Pool:
 
     def takes(self, reuse: Reuse) -> UpstreamConnection | None:
         return self.upstream._pooled(reuse)
-
-
-@pytest.mark.parametrize(("url", "host", "port"), [
-    ("http://app", "app", 80),
-    ("http://127.0.0.1:8000", "127.0.0.1", 8000),
-    ("http://127.0.0.1:8000/", "127.0.0.1", 8000),
-    ("http://[::1]:8000", "::1", 8000),
-])
-def test_an_address_is_read_from_a_url(url: str, host: str, port: int) -> None:
-    """Host and port, IPv6 without its brackets."""
-    assert Address.of(url) == Address(host=host, port=port)
-
-
-@pytest.mark.parametrize("url", ["https://app", "app:80", "http://", "http://app/path", "http://app?x",
-                                 "http://user@app", "http://app:port", "http://app#x", ""])
-def test_anything_else_is_no_address(url: str) -> None:
-    """What would be ignored is refused."""
-    with pytest.raises(ValueError):
-        Address.of(url)
 
 
 def test_the_connection_used_last_is_taken_first() -> None:

@@ -30,14 +30,3 @@ def test_an_answer_is_counted_and_logged(tmp_path: Path) -> None:
     assert registry.get_sample_value("sluicegate_proxied_requests_total", labels) == 1
     labels = {"app": "-", "status_class": "4xx"}
     assert registry.get_sample_value("sluicegate_proxied_requests_total", labels) == 1
-
-
-def test_a_failure_of_an_app_is_counted_by_kind(tmp_path: Path) -> None:
-    """What went wrong with an app has a number of its own."""
-    registry = CollectorRegistry()
-    metrics = Metrics(registry, apps=["shop"], sources=[], version="0")
-    descriptor = os.open(tmp_path / "access.log", os.O_WRONLY | os.O_CREAT)
-    Traffic(metrics, AccessLog(LineSink(descriptor), lambda: 0.0)).upstream_error("shop", "timeout")
-    os.close(descriptor)
-    labels = {"app": "shop", "kind": "timeout"}
-    assert registry.get_sample_value("sluicegate_upstream_errors_total", labels) == 1
