@@ -112,7 +112,7 @@ async def build(settings: Settings, logs: Logs) -> AsyncIterator[Gateway]:
         stack.push_async_callback(tasks.close, SETTLE_SECONDS)  # what has begun runs to its end
         sessions = session_keeper(settings.tokens, store.sessions, keyring)
         exchange = _exchange(settings, store, keyring, sessions, hasher, phases, metrics, tasks, logs)
-        guard = Guard(apps.guarded, exchange, sessions, own_paths={JWKS_PATH: jwks_handler(keyring)},
+        guard = Guard(apps.guarded, exchange, sessions, events=metrics, own_paths={JWKS_PATH: jwks_handler(keyring)},
                       body_limit=limits.login_body)
         loops.start(store.notices.listen(partial(_on_notice, sessions, phases, logs.operator)))
         operations = Operations(registry, pull=partial(_pull, metrics, store, keyring, pool, apps, logs),
@@ -153,8 +153,8 @@ def _exchange(settings: Settings, store: PostgresStore, keyring: Keyring, sessio
         denial_seconds=settings.limits.denial_seconds,
         log=logs.operator,
     )
-    return Exchange(sign_in=sign_in, change=Change(store.changes, hasher), sessions=sessions,
-                    management=store.management, phases=phases, events=metrics, log=logs.operator)
+    return Exchange(sign_in=sign_in, change=Change(store.accounts, store.changes, hasher),
+                    sessions=sessions, management=store.management, phases=phases, events=metrics, log=logs.operator)
 
 
 async def _on_notice(sessions: SessionKeeper, phases: PhaseBook, log: FilteringBoundLogger, topic: str,

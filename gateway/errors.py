@@ -12,6 +12,7 @@ Expected answers ("wrong password", "no such user") are values, not errors: see 
 No text of these errors ever holds a value that a client, an operator or a database supplied as a secret.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -44,12 +45,16 @@ class ConfigurationError(SluicegateError):
 
 
 class RequestRefused(SluicegateError):
-    """Refuses a client's request: `status` is the 4xx, `reason` a sentence fit for the client."""
+    """Refuses a client's request: `status` is the 4xx, `reason` a sentence fit for the client.
 
-    def __init__(self, status: int, reason: str) -> None:
+    `allow` are the methods that the address does know, for a 405 (RFC 9110 15.5.6).
+    """
+
+    def __init__(self, status: int, reason: str, *, allow: Collection[bytes] = ()) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.allow = allow
 
 
 class AppUnavailable(SluicegateError):

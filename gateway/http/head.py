@@ -27,6 +27,8 @@ HEAD_BYTES = 32 * 1024  # what nginx grants in its large buffers; cookies and ti
 FIELDS = 100  # httpd's default; browsers send twenty
 REQUEST_LINE = 8 * 1024  # RFC 9112 section 3 asks for 8000 at least
 
+COMMON_METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")  # RFC 9110 9.3, RFC 5789
+
 Refusal = Callable[[str], Exception]
 
 _FIELD_LINES = rb"(?:" + TOKEN + rb"++:" + VALUE + rb"*+\r\n)"
@@ -192,7 +194,7 @@ def _read_request_line(line: bytes) -> tuple[bytes, bytes, bool]:
     if not _is_token(method) or method != method.upper():
         raise _bad_request("The method is malformed.")
     if method in (b"CONNECT", b"TRACE"):
-        raise RequestRefused(405, "This method is not allowed.")
+        raise RequestRefused(405, "This method is not allowed.", allow=COMMON_METHODS)
     if not _is_target(target):
         raise _bad_request("The request target is malformed.")
     if target == b"*" and method != b"OPTIONS":

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from gateway.accounts.sessions import Due, SessionKeeper
-from gateway.errors import StoreUnavailable
+from gateway.errors import RequestRefused, StoreUnavailable
 from gateway.http.head import RequestHead
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.guarded import GuardedApp
+from gateway.proxy.guarded import Events, GuardedApp
 from gateway.proxy.handoff import lines
 from gateway.proxy.sites import Site
 from gateway.proxy.steps import ClientInfo, Intercept, Renew, Reply, Step, WholeRequest
@@ -33,12 +33,14 @@ class Guard:
         exchange: Exchange,
         sessions: SessionKeeper,
         *,
+        events: Events,
         own_paths: Mapping[bytes, Handler],
         body_limit: int,
     ) -> None:
         self._apps = apps
         self._exchange = exchange
         self._sessions = sessions
+        self._events = events
         self._own_paths = own_paths
         self._body_limit = body_limit
 
@@ -52,7 +54,11 @@ class Guard:
         app = self._apps.get(site.name)
         if app is None:
             return None
-        match = app.rules.match(head.method, target, app.prefix, has_body=head.has_body)
+        try:
+            match = app.rules.match(head.method, target, app.prefix, has_body=head.has_body)
+        except RequestRefused:
+            self._events.login(app.name, "refused", "gateway")
+            raise
         if match is not None:
             return Intercept(handler=partial(self._exchange.run, app, match), body_limit=self._body_limit)
         if head.cookie is None or head.has_body:

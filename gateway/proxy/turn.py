@@ -10,8 +10,6 @@ from gateway.proxy.sites import Site
 from gateway.proxy.steps import ClientInfo, Traffic
 
 CLIENT_LEFT = 499  # in logs and metrics only: the client left before there was an answer
-NOT_ALLOWED = 405
-ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"  # a 405 must say it (RFC 9110 15.5.6)
 
 
 class Turn:
@@ -47,7 +45,7 @@ class Turn:
             accept=b",".join(head.values(b"accept")) if head is not None else b"",
             request_id=self.request_id,
             retry_after=None if error is None else error.retry_after,
-            extra=ALLOW if status == NOT_ALLOWED else b"",
+            extra=_allowed(error) if isinstance(error, RequestRefused) else b"",
             head_only=head is not None and head.method == b"HEAD",
             close=close,
         )
@@ -66,3 +64,7 @@ class Turn:
             self.request_id,
             self.sent,
         )
+
+
+def _allowed(refusal: RequestRefused) -> bytes:
+    return b"Allow: " + b", ".join(sorted(refusal.allow)) + b"\r\n" if refusal.allow else b""

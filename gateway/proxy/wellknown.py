@@ -18,7 +18,7 @@ def jwks_handler(keyring: Keyring) -> Callable[[WholeRequest], Awaitable[Reply]]
     async def answer(request: WholeRequest) -> Reply:
         head = request.head
         if head.method not in READING:
-            raise RequestRefused(405, "The keys can only be read.")
+            raise RequestRefused(405, "The keys can only be read.", allow=READING)
         known = b", ".join(head.values(b"if-none-match")).decode("latin-1")
         keyset = keyring.keyset
         status, fields, body = jwks_answer(keyset.jwks(), keyset.etag, known or None)

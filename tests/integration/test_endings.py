@@ -169,3 +169,12 @@ async def test_a_denial_takes_its_least_time_whoever_words_it(database: Secret, 
             begin = time.monotonic()
             assert await guess(scene, 1, name=name) == 200
             assert time.monotonic() - begin >= 0.4
+
+
+async def test_a_refused_address_counts_as_a_refused_login(scene: ShopStage) -> None:
+    """Attempts to go around a rule are seen in the numbers, and a 405 says what the address knows."""
+    browser = scene.browser()
+    assert (await browser.post("/%6cogin", "user=alice&pass=x")).status == 400
+    answer = await browser.request("PUT", "/login", body="user=alice&pass=x")
+    assert (answer.status, answer.values("allow")) == (405, ["GET, HEAD, OPTIONS, POST"])
+    assert await scene.outcomes() == {("refused", "gateway"): 2}

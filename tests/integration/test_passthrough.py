@@ -683,7 +683,7 @@ async def test_a_refused_method_learns_which_are_allowed() -> None:
         await client.sends(b"TRACE / HTTP/1.1\r\n" + HOST + b"\r\n")
         answer = await client.gets_all()
         assert answer.startswith(b"HTTP/1.1 405 ")
-        assert b"Allow: GET, HEAD, POST" in answer
+        assert b"Allow: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT" in answer
 
 
 # Time.

@@ -113,8 +113,10 @@ async def test_before_your_own_app(environ: Mapping[str, str], desk: Path, site:
     alice = site.person("alice")
     public, private = free_ports(2)
     (desk / "sluicegate.toml").write_text(configuration(site, public, private))
-    for command in [*starting("pip install"), *starting("sluicegate check")]:
-        shell(command, desk, environ)
+    [install] = starting("pip install")  # tried without changing what the other tests run in
+    shell(install.replace("'.[", f"--dry-run --no-deps --no-build-isolation '{ROOT}["), desk, environ)
+    [check] = starting("sluicegate check")
+    shell(check, desk, environ)
     [serve] = starting("sluicegate serve")
     with (desk / "serve.log").open("wb") as log:
         gateway = subprocess.Popen(["sh", "-c", f"exec {serve}"], cwd=desk, env=environ, stdout=log, stderr=log)
