@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 
 from adapters.base import AdapterError, AdapterUnavailable, HashSource, LegacyRow, PasswordSource
 from gateway.accounts.breaker import Breaker
-from gateway.accounts.passwords import PasswordHasher
+from gateway.accounts.passwords import PasswordHasher, is_acceptable
 from gateway.errors import LegacyUnavailable
 from gateway.hashing.scheme import Match
 from gateway.model import LegacyUser, Outcome, Secret
+
+ABSENCES = frozenset({Outcome.UNAVAILABLE, Outcome.TIMEOUT})
+"""What makes a source rest. One user's row or page can be misread every time, and the others still be served."""
 
 Observe = Callable[[str, Outcome, float], None]
 """Is told of each question: source, outcome, seconds."""
@@ -26,6 +29,17 @@ class Right:
 
     user: LegacyUser
     legacy_seen: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsure:
+    """The legacy side knows who it is and lets nobody in: it says nothing of the password, or has a hindrance."""
+
+    outcome: Outcome
+    legacy_id: str
+
+
+Heard = Right | Unsure | Outcome
 
 
 class Question:
@@ -49,17 +63,22 @@ class Question:
         self._clock = clock
         self._observe = observe
 
-    async def ask(self, login: str, password: Secret, *, unless_seen: bytes | None = None) -> Right | Outcome:
+    async def ask(self, login: str, password: Secret, *, unless_seen: bytes | None = None) -> Heard:
         """Ask whether `password` is right for `login`.
+
+        One that no account can have is not tried: of a source that shows hashes the answer is whose it would
+        be, and one that takes passwords is not asked.
 
         A hash with the digest `unless_seen` counts as wrong without being tried: lenient old schemes
         open with variants of the one password that it was made from.
         """
+        if not isinstance(self._adapter, HashSource) and not is_acceptable(password):
+            return Outcome.WRONG_PASSWORD
         started = self._clock()
         told = await self._call(login, password)
         seconds = self._clock() - started
         answer = await self._verify(told, password, unless_seen) if isinstance(told, LegacyRow) else told
-        self._observe(self.source, Outcome.RIGHT if isinstance(answer, Right) else answer, seconds)
+        self._observe(self.source, _heard_as(answer), seconds)
         return answer
 
     async def seen_hash(self, login: str, password: Secret, *, known: bytes | None) -> bytes | None:
@@ -80,19 +99,21 @@ class Question:
         answer = await self._verify(row, password, known)
         return answer.legacy_seen if isinstance(answer, Right) else None
 
-    async def _verify(self, row: LegacyRow, password: Secret, unless_seen: bytes | None) -> Right | Outcome:
+    async def _verify(self, row: LegacyRow, password: Secret, unless_seen: bytes | None) -> Heard:
+        if not is_acceptable(password):
+            return Unsure(outcome=Outcome.WRONG_PASSWORD, legacy_id=row.user.legacy_id)
         seen = self._hasher.seen(row.encoded_hash)
         if seen == unless_seen:
             return Outcome.WRONG_PASSWORD
         match await self._hasher.verify_legacy(row.encoded_hash, password):
             case Match.FOREIGN:
-                return Outcome.UNSUPPORTED_HASH
+                return Unsure(outcome=Outcome.UNSUPPORTED_HASH, legacy_id=row.user.legacy_id)
             case Match.NO:
                 return Outcome.WRONG_PASSWORD
             case Match.YES | Match.STALE:
-                return row.user.hindrance or Right(user=row.user, legacy_seen=seen)
+                return _let_in(row.user, seen)
 
-    async def _call(self, login: str, password: Secret) -> Right | LegacyRow | Outcome:
+    async def _call(self, login: str, password: Secret) -> Heard | LegacyRow:
         """Put one question through the breaker and the time limit."""
         if not self.breaker.lets_through():
             self._observe(self.source, Outcome.UNAVAILABLE, 0.0)
@@ -102,22 +123,37 @@ class Question:
             async with asyncio.timeout(self._timeout):
                 answer = await _put(self._adapter, login, password)
         except (AdapterError, TimeoutError) as error:
-            self.breaker.failed()
-            self._observe(self.source, _outcome_of(error), self._clock() - started)
+            outcome = _outcome_of(error)
+            if outcome in ABSENCES:
+                self.breaker.failed()
+            self._observe(self.source, outcome, self._clock() - started)
             raise LegacyUnavailable(f"source {self.source} could not be asked: {_reason_of(error)}") from error
         self.breaker.answered()
         return answer
 
 
-async def _put(
-    adapter: PasswordSource | HashSource, login: str, password: Secret
-) -> Right | LegacyRow | Outcome:
+async def _put(adapter: PasswordSource | HashSource, login: str, password: Secret) -> Heard | LegacyRow:
     if isinstance(adapter, HashSource):
         return await adapter.fetch(login)
     answer = await adapter.authenticate(login, password)
-    if isinstance(answer, Outcome):
-        return answer
-    return answer.hindrance or Right(user=answer)
+    return answer if isinstance(answer, Outcome) else _let_in(answer, None)
+
+
+def _let_in(user: LegacyUser, seen: bytes | None) -> Right | Unsure:
+    """The password is right, and there may be a hindrance all the same."""
+    if user.hindrance is not None:
+        return Unsure(outcome=user.hindrance, legacy_id=user.legacy_id)
+    return Right(user=user, legacy_seen=seen)
+
+
+def _heard_as(answer: Heard) -> Outcome:
+    match answer:
+        case Right():
+            return Outcome.RIGHT
+        case Unsure():
+            return answer.outcome
+        case _:
+            return answer
 
 
 def _outcome_of(error: AdapterError | TimeoutError) -> Outcome:

@@ -58,9 +58,9 @@ class MustAsk:
 
     `candidate` is the account that was found, if one was. `change` is its pending change to the typed
     password, which then may be the current one. `otherwise` is the decision when the source cannot tell:
-    the typed password is the current one, but a change of it is pending. `was_held`: the typed password was
-    held before, and only a pending change back to it lets the legacy side be asked; an app that still takes
-    it must not be given it as typed before the gateway's own question.
+    the typed password is the current one, but a change of it is pending. `was_held`: the password was held
+    before, and only a pending change back to it lets the legacy side be asked; or several accounts claim the
+    name, and one of them is blocked or held it. The app must not be given it as typed before the question.
     """
 
     candidate: Candidate | None = None

@@ -1,19 +1,20 @@
 """A login: the store decides about every password it has ever held; the legacy side about the others.
 
-Owns the two tables of a login (what the store knows, what the source says) and nothing of HTTP, of the
-throttle or of the hand-off. `look_up` is the store's part, `ask` the legacy side's. No decision but a
-committed account is `Granted`.
+Owns the way through the two tables of a login (what the store knows, what the source says) and nothing of
+HTTP, of the throttle or of the hand-off. `look_up` is the store's part, `ask` the legacy side's. Nothing but
+a committed account is `Granted`; the password of one that may not be entered is never left to the app.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.accounts.adopt import Adopt
-from gateway.accounts.ask import Question, Right
+from gateway.accounts.ask import Question, Right, Unsure
 from gateway.accounts.decision import Decision, Denied, Granted, MustAsk, Reason, Shown, Way
 from gateway.accounts.passwords import PasswordHasher, is_acceptable
 from gateway.accounts.phases import PhaseBook
+from gateway.accounts.weighing import Weighing
 from gateway.errors import LegacyUnavailable
-from gateway.hashing.scheme import Match
 from gateway.identifiers import Comparison, normalise
 from gateway.model import AccountState, Credentials, Outcome, Phase
 from gateway.store.base import Accounts, Candidate, Changes, PendingChange
@@ -53,29 +54,33 @@ class Login:
         self._hasher = hasher
         self._phases = phases
         self._adopt = adopt
+        self._weighing = Weighing(accounts, passwords, hasher)
 
     def follows(self, source: SourceRules) -> bool:
         """Say whether a password that an account never held may have been set on the legacy side."""
         return source.follows and self._phases.of(source.name) is Phase.MIGRATE
 
     async def spend(self, typed: Credentials) -> None:
-        """Do the work that a wrong password of an account costs: verify, and held before?"""
-        await self._hasher.dummy(typed.password)
-        await self._hasher.dummy(typed.password)
+        """Do the work that a wrong password of an account costs."""
+        await self._weighing.spend(typed.password)
 
     async def look_up(self, source: SourceRules, typed: Credentials) -> Decision | MustAsk:
         """Decide by what the store knows, or say that the legacy side must be asked."""
         alias = normalise(typed.identifier, source.comparison)
         if alias is None:  # nobody's name, which a lenient app may yet take for somebody's
             return await self._deny(Reason.NOT_FOUND, typed)
-        found = await self._accounts.find(source.name, alias)
+        found = await self._claimants(source, alias)
         if len(found) == 1:  # an alias that two users claim belongs to nobody
             return await self._weigh(source, found[0], typed)
         if self._phases.of(source.name) is Phase.COMPLETE:
             return await self._deny(Reason.NOT_FOUND, typed)
-        if not is_acceptable(typed.password):  # the app may know better; nothing is stored
+        if is_acceptable(typed.password):
+            return MustAsk(was_held=await self._weighing.bars(found, typed.password))
+        if found:
+            return await self._deny(Reason.WRONG_PASSWORD, typed)
+        if source.names_are_ids:  # nobody with an account; the app may know better, and nothing is stored
             return await self._show(Outcome.NOT_FOUND, typed)
-        return MustAsk()
+        return MustAsk()  # the name may be another one of somebody with an account
 
     async def ask(self, source: SourceRules, typed: Credentials, must: MustAsk, question: Question) -> Decision:
         """Let the legacy side decide; raises `LegacyUnavailable` when it cannot and nothing else can."""
@@ -88,11 +93,21 @@ class Login:
             return must.otherwise
         if isinstance(answer, Right):
             return await self._confirmed(source, typed, must, answer)
+        if isinstance(answer, Unsure):
+            return await self._undecided(source, typed, must, answer)
         if answer in DENIALS:
             return await self._refused(must, DENIALS[answer], typed)
-        return must.otherwise or await self._show(answer, typed)
+        return await self._leave(must, answer, typed)
 
-    async def _answer(self, typed: Credentials, question: Question, known: bytes | None) -> Right | Outcome:
+    async def _claimants(self, source: SourceRules, alias: str) -> Sequence[Candidate]:
+        """Find whose name it is; a tombstone has no names any more, but its legacy id may be one."""
+        found = await self._accounts.find(source.name, alias)
+        if found or not source.names_are_ids:
+            return found
+        owner = await self._accounts.find_legacy(source.name, alias)
+        return (owner,) if owner else ()
+
+    async def _answer(self, typed: Credentials, question: Question, known: bytes | None) -> Right | Unsure | Outcome:
         """Ask for the name as typed, and where that is nobody's, as applications read it."""
         answer = await question.ask(typed.identifier, typed.password, unless_seen=known)
         name = normalise(typed.identifier, Comparison.EXACT) or typed.identifier
@@ -101,39 +116,7 @@ class Login:
         return await question.ask(name, typed.password, unless_seen=known)
 
     async def _weigh(self, source: SourceRules, candidate: Candidate, typed: Credentials) -> Decision | MustAsk:
-        """The first table: an account was found."""
-        if candidate.account.state is not AccountState.ACTIVE:
-            return await self._deny(Reason.BLOCKED, typed)
-        if not is_acceptable(typed.password):
-            return await self._deny(Reason.WRONG_PASSWORD, typed)
-        current = await self._by_current(candidate, typed)
-        if current is not None:  # did a pending change happen? Only the legacy side knows
-            return MustAsk(candidate=candidate, otherwise=current) if candidate.pending else current
-        held = await self._hasher.held(candidate.account.id, typed.password)
-        was_held = await self._passwords.is_previous(candidate.account.id, held)
-        change = next((change for change in candidate.pending if change.held == held), None)
-        if change is not None:  # even back to a previous password: the app's own page allows that
-            return MustAsk(candidate=candidate, change=change, was_held=was_held)
-        if was_held:
-            return Denied(reason=Reason.PREVIOUS_PASSWORD)
-        if self.follows(source):
-            return MustAsk(candidate=candidate)
-        return Denied(reason=Reason.WRONG_PASSWORD)
-
-    async def _by_current(self, candidate: Candidate, typed: Credentials) -> Granted | None:
-        """Grant on the current password, renewing its encoding if the parameters are old; None for any other."""
-        account, encoded = candidate.account, candidate.credential.encoded
-        match = await self._hasher.verify(encoded, typed.password)
-        if match not in (Match.YES, Match.STALE):
-            return None
-        if match is Match.STALE:
-            renewed = await self._hasher.new(account.id, typed.password)
-            if not await self._passwords.rehash(account.id, old=encoded, new=renewed):  # a replica was first
-                fresh = await self._accounts.find_legacy(account.source, account.legacy_id)
-                return await self._by_current(fresh, typed) if fresh else None
-            encoded = renewed.encoded
-        seen = candidate.credential.legacy_seen
-        return Granted(account=account, way=Way.STORE, encoded=encoded, legacy_seen=seen)
+        return await self._weighing.weigh(candidate, typed.password, follows=self.follows(source))
 
     async def _confirmed(self, source: SourceRules, typed: Credentials, must: MustAsk, right: Right) -> Decision:
         """The second table, "right": a new account, or the account of that legacy id decides."""
@@ -148,6 +131,28 @@ class Login:
             owner = await self._owner(source, right)  # a second request won the race
         decision = await self._weigh(source, owner, typed) if owner else Denied(reason=Reason.BLOCKED)
         return await self._settle(source, typed, decision, right) if isinstance(decision, MustAsk) else decision
+
+    async def _undecided(self, source: SourceRules, typed: Credentials, must: MustAsk, unsure: Unsure) -> Decision:
+        """The second table, no word on the password: the account of that legacy id decides, then the app."""
+        owner = await self._accounts.find_legacy(source.name, unsure.legacy_id)
+        if owner is None:
+            return await self._leave(must, unsure.outcome, typed)
+        if must.candidate is None or must.candidate.account.id != owner.account.id:
+            decision = await self._weigh(source, owner, typed)
+            return await self._leave(decision, unsure.outcome, typed) if isinstance(decision, MustAsk) else decision
+        if owner.account.state is not AccountState.ACTIVE:  # ended meanwhile
+            return Denied(reason=Reason.BLOCKED)
+        return await self._leave(must, unsure.outcome, typed)
+
+    async def _leave(self, must: MustAsk, outcome: Outcome, typed: Credentials) -> Decision:
+        """Neither yes nor no: the store's word if it has one, else the app's, but not on a password of before."""
+        if must.otherwise is not None:
+            return must.otherwise
+        if not must.was_held:
+            return await self._show(outcome, typed)
+        if must.candidate is None:
+            return await self._deny(Reason.NOT_FOUND, typed)
+        return Denied(reason=Reason.PREVIOUS_PASSWORD)
 
     async def _settle(self, source: SourceRules, typed: Credentials, must: MustAsk, right: Right) -> Decision:
         """The legacy side opened with it, for this very account: end pending changes, or follow."""

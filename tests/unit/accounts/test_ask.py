@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.base import AdapterError, AdapterMisconfigured, AdapterUnavailable
-from gateway.accounts.ask import Question, Right
+from gateway.accounts.ask import Heard, Question, Right, Unsure
 from gateway.accounts.breaker import FAILURES, REST_SECONDS
 from gateway.errors import LegacyUnavailable, Overloaded
 from gateway.model import LegacyUser, Outcome, Secret
@@ -17,7 +17,7 @@ FIRST = "first-pw-1"
 
 
 async def ask(crossing: Crossing, login: str = "alice", password: str = FIRST, *,
-              unless_seen: bytes | None = None) -> Right | Outcome:
+              unless_seen: bytes | None = None) -> Heard:
     return await crossing.question.ask(login, Secret(password), unless_seen=unless_seen)
 
 
@@ -48,7 +48,8 @@ async def test_answers_are_values(crossing: Crossing) -> None:
     crossing.legacy.add("4", "bob", password=FIRST)
     assert await ask(crossing, password="wrong") is Outcome.WRONG_PASSWORD
     assert await ask(crossing, "mallory") is Outcome.NOT_FOUND
-    assert await ask(crossing, "odd") is Outcome.UNSUPPORTED_HASH
+    odd = await ask(crossing, "odd")
+    assert (odd.outcome if isinstance(odd, Unsure) else odd) is Outcome.UNSUPPORTED_HASH
     assert await ask(crossing, "bob") is Outcome.AMBIGUOUS
     assert [(source, outcome) for source, outcome, _ in crossing.observed] == [
         (SOURCE, Outcome.WRONG_PASSWORD), (SOURCE, Outcome.NOT_FOUND), (SOURCE, Outcome.UNSUPPORTED_HASH),
@@ -59,8 +60,29 @@ async def test_answers_are_values(crossing: Crossing) -> None:
 async def test_a_hindrance_is_no_yes(crossing: Crossing, hindrance: Outcome) -> None:
     """It is told with the right password only; without it, the password is wrong."""
     crossing.legacy.hinder("1", hindrance)
-    assert await ask(crossing) is hindrance
+    assert await ask(crossing) == Unsure(outcome=hindrance, legacy_id="1")
     assert await ask(crossing, password="wrong") is Outcome.WRONG_PASSWORD
+
+
+async def test_a_hash_that_nobody_can_read_says_whose_it_is(by_hash: Crossing) -> None:
+    """Nothing is known of the password, but the account of that user may not be entered all the same."""
+    by_hash.legacy.set_hash("1", "$unheard-of$")
+    assert await ask(by_hash) == Unsure(outcome=Outcome.UNSUPPORTED_HASH, legacy_id="1")
+
+
+@pytest.mark.parametrize("password", ["", "x" * 257, "a\ud800b"])
+async def test_a_password_that_no_account_can_have_is_not_tried(by_hash: Crossing, password: str) -> None:
+    """The source says whose it would be, and nothing is hashed."""
+    assert await ask(by_hash, password=password) == Unsure(outcome=Outcome.WRONG_PASSWORD, legacy_id="1")
+    assert await ask(by_hash, "mallory", password) is Outcome.NOT_FOUND
+    assert by_hash.jobs == []
+
+
+@pytest.mark.parametrize("password", ["", "x" * 257, "a\ud800b"])
+async def test_a_password_that_no_account_can_have_is_given_to_nobody(by_password: Crossing, password: str) -> None:
+    """A source that takes passwords is not asked."""
+    assert await ask(by_password, password=password) is Outcome.WRONG_PASSWORD
+    assert by_password.legacy.asked == []
 
 
 async def test_the_hash_that_was_seen_before_is_wrong_without_being_tried(by_hash: Crossing) -> None:
@@ -138,6 +160,25 @@ async def test_a_resting_source_is_not_asked(crossing: Crossing) -> None:
     crossing.clock.advance(REST_SECONDS)
     assert isinstance(await ask(crossing), Right)
     assert not crossing.question.breaker.is_open
+
+
+@pytest.mark.parametrize(("error", "is_open"), [
+    (AdapterUnavailable("gone"), True),
+    (AdapterUnavailable("slow", Outcome.TIMEOUT), True),
+    (None, True),
+    (AdapterUnavailable("odd", Outcome.PROTOCOL_ERROR), False),
+    (AdapterMisconfigured("a row without a hash"), False),
+])
+async def test_only_an_absence_makes_a_source_rest(
+    by_password: Crossing, error: AdapterError | None, is_open: bool
+) -> None:
+    """One user's row or page that is misread every time must not shut out everybody else."""
+    question = Question(SOURCE, Fails(error), by_password.hasher, timeout=0.01, clock=by_password.clock,
+                        observe=lambda *_: None)
+    for _ in range(FAILURES):
+        with pytest.raises(LegacyUnavailable):
+            await question.ask("alice", Secret(FIRST))
+    assert question.breaker.is_open is is_open
 
 
 async def test_a_no_is_an_answer_to_the_breaker(crossing: Crossing) -> None:

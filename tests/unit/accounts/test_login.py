@@ -4,6 +4,8 @@
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 import bcrypt
@@ -23,6 +25,7 @@ from tests.helpers.memory_store import Clock, MemoryStore
 
 FIRST, SECOND = "first-pw-1", "second-pw-2"
 OPERATOR = "cli"
+ENDED = [AccountState.BLOCKED, AccountState.DELETED]
 
 
 async def crossed(crossing: Crossing) -> None:
@@ -217,6 +220,49 @@ async def test_the_names_of_a_tombstone_are_free(crossing: Crossing) -> None:
     assert (granted.way, granted.account.legacy_id) == (Way.ADOPTED, "9")
 
 
+# Where the name is the legacy id.
+
+
+async def names_are_ids(crossing: Crossing) -> None:
+    """Make the source one that knows its users by their only name, and let alice cross there."""
+    crossing.legacy.rows.clear()
+    for name in ("alice", "bob"):
+        crossing.legacy.add(name, name, password=FIRST)
+    crossing.rules = SourceRules(name=SOURCE, names_are_ids=True)
+    await crossed(crossing)
+
+
+@pytest.mark.parametrize("state", ENDED)
+async def test_where_names_are_ids_an_account_that_ended_is_denied_without_a_question(
+    crossing: Crossing, state: AccountState
+) -> None:
+    """A tombstone has no names, but its legacy id is one: whatever is typed with it is never left to the app."""
+    await names_are_ids(crossing)
+    await set_state(crossing, "alice", state)
+    for password in (FIRST, SECOND, ""):
+        assert await crossing.denied("alice", password) is Reason.BLOCKED
+        assert await crossing.denied(" alice ", password) is Reason.BLOCKED
+    assert crossing.legacy.asked == []
+    assert (await crossing.granted("bob", FIRST)).way is Way.ADOPTED
+
+
+async def test_where_names_are_ids_an_account_without_names_decides_itself(crossing: Crossing) -> None:
+    """Its legacy id is enough to find it."""
+    await names_are_ids(crossing)
+    [row] = crossing.store.rows.values()
+    row.account = replace(row.account, aliases=())
+    assert (await crossing.granted("alice", FIRST)).way is Way.STORE
+    assert crossing.legacy.asked == []
+
+
+async def test_elsewhere_a_name_is_no_legacy_id(crossing: Crossing) -> None:
+    """Whoever is called like the legacy id of a tombstone is somebody else."""
+    await crossed(crossing)
+    await set_state(crossing, "1", AccountState.DELETED)
+    crossing.legacy.add("9", "1", password=SECOND)
+    assert (await crossing.granted("1", SECOND)).account.legacy_id == "9"
+
+
 # The second table: the legacy side is asked.
 
 
@@ -297,6 +343,64 @@ async def test_an_unknown_hash_is_left_to_the_app(crossing: Crossing) -> None:
     crossing.legacy.set_hash("1", "$unheard-of$of$")
     assert await crossing.shown("alice", FIRST) is Outcome.UNSUPPORTED_HASH
     assert await crossing.accounts() == 0
+
+
+async def hide_password(crossing: Crossing) -> None:
+    crossing.legacy.set_hash("1", "$unheard-of$of$")
+
+
+async def disable(crossing: Crossing) -> None:
+    crossing.legacy.hinder("1", Outcome.DISABLED)
+
+
+UNSURE = pytest.mark.parametrize("hinder", [hide_password, disable])
+
+
+@UNSURE
+@pytest.mark.parametrize("state", ENDED)
+async def test_an_account_that_ended_is_not_left_to_the_app_under_any_name(
+    by_hash: Crossing, hinder: Callable[[Crossing], Awaitable[None]], state: AccountState
+) -> None:
+    """A source that cannot tell about the password says whose it is: a tombstone and a block hold all the same."""
+    await crossed(by_hash)
+    await set_state(by_hash, "1", state)
+    by_hash.legacy.rename("1", "liddell")
+    await hinder(by_hash)
+    assert await by_hash.denied("liddell", FIRST) is Reason.BLOCKED
+
+
+@UNSURE
+async def test_under_another_name_the_account_decides_what_the_source_cannot(
+    by_hash: Crossing, hinder: Callable[[Crossing], Awaitable[None]]
+) -> None:
+    """Its current password is granted, a previous one denied; of one never held the app has the word."""
+    await crossed(by_hash)
+    by_hash.legacy.set_password("1", SECOND)
+    await by_hash.granted("alice", SECOND)
+    by_hash.legacy.rename("1", "liddell")
+    by_hash.legacy.set_password("1", FIRST)
+    await hinder(by_hash)
+    assert await by_hash.denied("liddell", FIRST) is Reason.PREVIOUS_PASSWORD
+    by_hash.legacy.set_password("1", SECOND)
+    await hinder(by_hash)
+    assert (await by_hash.granted("liddell", SECOND)).way is Way.STORE
+    by_hash.legacy.set_password("1", "third-pw-3")
+    await hinder(by_hash)
+    assert isinstance(await by_hash.log_in("liddell", "third-pw-3"), Shown)
+    by_hash.follow_nothing()
+    assert await by_hash.denied("liddell", "third-pw-3") is Reason.WRONG_PASSWORD
+
+
+@UNSURE
+async def test_an_account_that_ends_while_the_source_cannot_tell_is_denied(
+    by_hash: Crossing, hinder: Callable[[Crossing], Awaitable[None]]
+) -> None:
+    """A block that comes first wins over the app's own word."""
+    await crossed(by_hash)
+    by_hash.legacy.set_password("1", SECOND)
+    await hinder(by_hash)
+    by_hash.legacy.meanwhile = partial(set_state, by_hash, "1", AccountState.BLOCKED)
+    assert await by_hash.denied("alice", SECOND) is Reason.BLOCKED
 
 
 async def test_an_ambiguous_name_is_left_to_the_app(crossing: Crossing) -> None:
@@ -386,6 +490,40 @@ async def test_an_alias_of_two_accounts_asks_whom_it_means(crossing: Crossing) -
     assert crossing.legacy.asked == ["alice@shop.test"]
 
 
+async def two_claimants(crossing: Crossing) -> None:
+    """Let two users cross who both claim alice@shop.test, as both still do on the legacy side."""
+    await crossed(crossing)
+    crossing.legacy.add("9", "alys", "alice@shop.test", password="third-pw-3")
+    await crossing.granted("alys", "third-pw-3")
+    crossing.legacy.asked.clear()
+
+
+async def test_an_alias_of_two_accounts_is_left_to_the_app_while_both_may_be_entered(crossing: Crossing) -> None:
+    """`ambiguous` there, too: the app knows whom it means."""
+    await two_claimants(crossing)
+    assert await crossing.shown("alice@shop.test", FIRST) is Outcome.AMBIGUOUS
+
+
+async def test_an_alias_of_a_blocked_account_is_not_left_to_the_app(crossing: Crossing) -> None:
+    """The app might take it for the blocked one's; a clear answer still lets the other one in."""
+    await two_claimants(crossing)
+    await set_state(crossing, "9", AccountState.BLOCKED)
+    assert await crossing.denied("alice@shop.test", "third-pw-3") is Reason.NOT_FOUND
+    crossing.legacy.rename("9", "alys")
+    assert (await crossing.granted("alice@shop.test", FIRST)).account.legacy_id == "1"
+
+
+async def test_a_previous_password_of_a_claimant_is_not_left_to_the_app(crossing: Crossing) -> None:
+    """Nor is the app given it before the gateway's own question."""
+    await two_claimants(crossing)
+    crossing.legacy.set_password("1", SECOND)
+    await crossing.granted("alice", SECOND)
+    assert await crossing.denied("alice@shop.test", FIRST) is Reason.NOT_FOUND
+    for password, was_held in ((FIRST, True), (SECOND, False)):
+        typed = Credentials(identifier="alice@shop.test", password=Secret(password))
+        assert await crossing.login.look_up(crossing.rules, typed) == MustAsk(was_held=was_held)
+
+
 async def test_an_alias_of_two_accounts_is_nobodys_when_there_is_nobody_to_ask(crossing: Crossing) -> None:
     """`complete`, or the source away: neither of the two is chosen."""
     await crossed(crossing)
@@ -456,10 +594,59 @@ async def test_an_account_never_has_such_a_password(crossing: Crossing, password
 
 
 @pytest.mark.parametrize("password", UNACCEPTABLE)
-async def test_a_stranger_with_such_a_password_is_left_to_the_app(crossing: Crossing, password: str) -> None:
-    """It cannot cross, but the app may know it: its answer is shown, nothing is stored."""
-    assert await crossing.shown("alice", password) is Outcome.NOT_FOUND
-    assert await crossing.accounts() == 0
+async def test_a_stranger_with_such_a_password_is_left_to_the_app(by_hash: Crossing, password: str) -> None:
+    """It cannot cross, but the app may know it: its answer is shown, nothing is stored, nothing is hashed."""
+    assert await by_hash.shown("alice", password) is Outcome.WRONG_PASSWORD
+    assert await by_hash.denied("mallory", password) is Reason.NOT_FOUND
+    assert await by_hash.accounts() == 0
+    assert by_hash.legacy.asked == ["alice", "mallory"]
+
+
+@pytest.mark.parametrize("password", UNACCEPTABLE)
+async def test_such_a_password_of_an_account_is_not_left_to_the_app_under_any_name(
+    by_hash: Crossing, password: str
+) -> None:
+    """The source says whose the name is: an account's, be it active, blocked or deleted, denies it."""
+    await crossed(by_hash)
+    by_hash.legacy.rename("1", "liddell")
+    assert await by_hash.denied("liddell", password) is Reason.WRONG_PASSWORD
+    for state in ENDED:
+        await set_state(by_hash, "1", state)
+        assert await by_hash.denied("liddell", password) is Reason.BLOCKED
+
+
+@pytest.mark.parametrize("password", UNACCEPTABLE)
+async def test_such_a_password_waits_for_a_source_that_is_away(by_hash: Crossing, password: str) -> None:
+    """Whose name it is is not known then, so nothing is shown."""
+    by_hash.legacy.is_away = True
+    with pytest.raises(LegacyUnavailable):
+        await by_hash.log_in("alice", password)
+
+
+@pytest.mark.parametrize("password", UNACCEPTABLE)
+async def test_such_a_password_is_given_to_no_source(by_password: Crossing, password: str) -> None:
+    """One that takes passwords cannot say whose the name is without one, so it is denied."""
+    assert await by_password.denied("alice", password) is Reason.WRONG_PASSWORD
+    assert by_password.legacy.asked == []
+
+
+@pytest.mark.parametrize("password", UNACCEPTABLE)
+async def test_where_names_are_ids_a_stranger_with_such_a_password_needs_no_question(
+    crossing: Crossing, password: str
+) -> None:
+    """The store knows that the name is nobody's, or whose tombstone it is."""
+    await names_are_ids(crossing)
+    assert await crossing.shown("bob", password) is Outcome.NOT_FOUND
+    await set_state(crossing, "alice", AccountState.DELETED)
+    assert await crossing.denied("alice", password) is Reason.BLOCKED
+    assert crossing.legacy.asked == []
+
+
+@pytest.mark.parametrize("password", UNACCEPTABLE)
+async def test_such_a_password_under_a_name_of_two_accounts_is_denied(crossing: Crossing, password: str) -> None:
+    """Neither can have it."""
+    await two_claimants(crossing)
+    assert await crossing.denied("alice@shop.test", password) is Reason.WRONG_PASSWORD
     assert crossing.legacy.asked == []
 
 

@@ -183,6 +183,17 @@ async def test_a_change_back_to_a_previous_password_says_that_it_was_held(pendin
         assert must.was_held is was_held
 
 
+async def test_a_change_back_that_nobody_can_confirm_is_not_left_to_the_app(by_hash: Crossing) -> None:
+    """A password of before stays denied until the legacy side says yes to it; the change stays pending."""
+    await by_hash.granted("alice", FIRST)
+    by_hash.legacy.set_password("1", SECOND)
+    await by_hash.granted("alice", SECOND)
+    await by_hash.begin_change("1", FIRST)
+    by_hash.legacy.set_hash("1", "$unheard-of$")
+    assert await by_hash.denied("alice", FIRST) is Reason.PREVIOUS_PASSWORD
+    assert await changes(by_hash) == 1
+
+
 async def test_of_several_changes_the_one_that_was_typed_is_settled(pending: Crossing) -> None:
     """It takes those begun before it along; those begun later may still be confirmed."""
     await pending.begin_change("1", THIRD)
@@ -266,9 +277,11 @@ async def test_an_account_deleted_while_the_legacy_side_is_asked_is_denied(pendi
 
 
 async def test_an_account_blocked_while_the_legacy_side_is_asked_is_denied(pending: Crossing) -> None:
-    """The change is recorded all the same; the block decides about the login."""
+    """The change waits: the login after the block has ended confirms it."""
     account = (await pending.account("1")).account
     pending.legacy.set_password("1", SECOND)
     pending.legacy.meanwhile = partial(pending.store.management.set_state, account.id, AccountState.BLOCKED, actor="x")
     assert await pending.denied("alice", SECOND) is Reason.BLOCKED
-    assert await changes(pending) == 0
+    assert await changes(pending) == 1
+    await pending.store.management.set_state(account.id, AccountState.ACTIVE, actor="x")
+    assert (await pending.granted("alice", SECOND)).way is Way.FOLLOWED
