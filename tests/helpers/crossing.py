@@ -51,7 +51,7 @@ class Crossing:
 
     @property
     def change(self) -> Change:
-        return Change(self.store.changes, self.hasher)
+        return Change(self.store.accounts, self.store.changes, self.hasher)
 
     def hash_with(self, argon2: Argon2id) -> None:
         """Give new hashes other parameters, as a new configuration does."""

@@ -2,7 +2,9 @@
 
 import asyncio
 from functools import partial
+from uuid import UUID
 
+import bcrypt
 import pytest
 
 from gateway.accounts.change import Begun, ChangeEnd, login_name
@@ -10,6 +12,7 @@ from gateway.accounts.decision import Reason, Way
 from gateway.errors import Overloaded, RequestRefused, StoreUnavailable
 from gateway.model import AccountState, Outcome, Profile
 from tests.helpers.crossing import SOURCE, Crossing
+from tests.helpers.memory_accounts import MemoryChanges
 from tests.helpers.rows import adoption
 
 FIRST, SECOND = "first-pw-1", "second-pw-2"
@@ -36,6 +39,7 @@ async def test_a_change_that_was_begun_alters_nothing_yet(crossing: Crossing, be
     assert await pending(crossing) == 1
     assert begun.account.legacy_id == "1"
     assert SECOND not in repr(begun)
+    assert "legacy_seen" not in repr(begun)
 
 
 async def test_a_confirmed_change_is_the_current_password_at_once(crossing: Crossing, begun: Begun) -> None:
@@ -85,11 +89,12 @@ async def test_a_yes_for_another_user_is_a_no(crossing: Crossing, begun: Begun) 
 
 
 @pytest.mark.parametrize("hindrance", [Outcome.DISABLED, Outcome.LOCKED, Outcome.MUST_CHANGE])
-async def test_anything_but_a_yes_forgets_it(crossing: Crossing, begun: Begun, hindrance: Outcome) -> None:
-    """The next login finds out what the legacy side has learned."""
+async def test_a_hindrance_leaves_it_pending(crossing: Crossing, begun: Begun, hindrance: Outcome) -> None:
+    """Neither yes nor no: the next login finds out what the legacy side has learned."""
     crossing.legacy.set_password("1", SECOND)
     crossing.legacy.hinder("1", hindrance)
-    assert await confirm(crossing, begun) is ChangeEnd.DROPPED
+    assert await confirm(crossing, begun) is ChangeEnd.PENDING
+    assert await pending(crossing) == 1
     crossing.legacy.hinder("1", None)
     assert (await crossing.granted("alice", SECOND)).way is Way.FOLLOWED
 
@@ -140,11 +145,99 @@ async def test_a_change_that_the_app_refused_is_forgotten(crossing: Crossing, be
     assert await pending(crossing) == 0
 
 
-async def test_a_change_that_is_gone_when_the_answer_comes_is_not_promoted(crossing: Crossing, begun: Begun) -> None:
-    """A login in between has settled it."""
+async def test_a_word_that_says_nothing_leaves_it_pending(crossing: Crossing, begun: Begun) -> None:
+    """A hash that nobody can read, or a name of two users: it may have happened."""
+    crossing.legacy.set_hash("1", "$unheard-of$")
+    assert await confirm(crossing, begun) is ChangeEnd.PENDING
+    crossing.legacy.add("9", "alice", password=SECOND)
+    assert await confirm(crossing, begun) is ChangeEnd.PENDING
+    assert await pending(crossing) == 1
+
+
+async def test_a_hash_of_another_user_that_nobody_can_read_is_a_no(by_hash: Crossing) -> None:
+    """The name belongs to somebody else there today."""
+    await by_hash.granted("alice", FIRST)
+    begun = await by_hash.begin_change("1", SECOND)
+    by_hash.legacy.rename("1", "alicia")
+    by_hash.legacy.add("9", "alice", password=SECOND)
+    by_hash.legacy.set_hash("9", "$unheard-of$")
+    assert await confirm(by_hash, begun) is ChangeEnd.DROPPED
+
+
+async def test_a_login_beside_it_that_comes_too_early_loses_no_change(crossing: Crossing, begun: Begun) -> None:
+    """It found the old password still right and dropped the change, which then happened all the same."""
+    assert (await crossing.granted("alice", FIRST)).way is Way.STORE
+    assert await pending(crossing) == 0
     crossing.legacy.set_password("1", SECOND)
-    crossing.legacy.meanwhile = partial(crossing.store.changes.drop, begun.id)
+    assert await confirm(crossing, begun) is ChangeEnd.PROMOTED
+    crossing.legacy.asked.clear()
+    assert (await crossing.granted("alice", SECOND)).way is Way.STORE
+    assert await crossing.denied("alice", FIRST) is Reason.PREVIOUS_PASSWORD
+    assert crossing.legacy.asked == []
+
+
+async def test_a_login_beside_it_that_follows_it_leaves_nothing_to_lose(crossing: Crossing, begun: Begun) -> None:
+    """The new password is current already, and stays so."""
+    crossing.legacy.set_password("1", SECOND)
+    assert (await crossing.granted("alice", SECOND)).way is Way.FOLLOWED
+    assert await confirm(crossing, begun) is ChangeEnd.PROMOTED
+    assert (await crossing.granted("alice", SECOND)).way is Way.STORE
+    assert await pending(crossing) == 0
+
+
+async def test_a_change_that_another_one_overtook_is_asked_about_again(crossing: Crossing, begun: Begun) -> None:
+    """It was right when it was asked about; by the time it is written anew it is not the current one any more."""
+    later = await crossing.begin_change("1", "third-pw-3")
+    crossing.legacy.set_password("1", SECOND)
+
+    class Overtaken(MemoryChanges):
+        async def promote(self, change_id: UUID, *, legacy_seen: bytes | None, keep_session: UUID | None) -> bool:
+            if change_id == begun.id:
+                crossing.legacy.set_password("1", "third-pw-3")
+                await super().promote(later.id, legacy_seen=None, keep_session=None)
+            return await super().promote(change_id, legacy_seen=legacy_seen, keep_session=keep_session)
+
+    crossing.store.changes.__class__ = Overtaken
     assert await confirm(crossing, begun) is ChangeEnd.DROPPED
+    assert (await crossing.granted("alice", "third-pw-3")).way is Way.STORE
+    assert await pending(crossing) == 0
+
+
+async def test_a_change_that_is_lost_time_and_again_stays_pending(crossing: Crossing, begun: Begun) -> None:
+    """The next login asks again."""
+    crossing.legacy.set_password("1", SECOND)
+
+    class Lost(MemoryChanges):
+        async def promote(self, change_id: UUID, *, legacy_seen: bytes | None, keep_session: UUID | None) -> bool:
+            await self.drop(change_id)
+            return False
+
+    crossing.store.changes.__class__ = Lost
+    assert await confirm(crossing, begun) is ChangeEnd.PENDING
+    assert await pending(crossing) == 1
+    crossing.store.changes.__class__ = MemoryChanges
+    assert (await crossing.granted("alice", SECOND)).way is Way.FOLLOWED
+
+
+async def test_a_variant_that_a_lenient_hash_opens_confirms_no_change(by_hash: Crossing) -> None:
+    """The hash is the one last seen, so the change never happened, whatever the app's page looked like."""
+    by_hash.legacy.set_hash("1", bcrypt.hashpw(FIRST.encode(), bcrypt.gensalt(rounds=4)).decode())
+    await by_hash.granted("alice", FIRST)
+    begun = await by_hash.begin_change("1", f"{FIRST}\0")
+    before = (await by_hash.account("1")).credential
+    assert await confirm(by_hash, begun) is ChangeEnd.DROPPED
+    assert (await by_hash.account("1")).credential == before
+
+
+async def test_a_change_to_the_same_password_is_one_where_the_hash_was_written_anew(by_hash: Crossing) -> None:
+    """The other sessions end; where the hash is as it was, nothing has changed, and the password goes on."""
+    await by_hash.granted("alice", FIRST)
+    assert await confirm(by_hash, await by_hash.begin_change("1", FIRST)) is ChangeEnd.DROPPED
+    assert (await by_hash.granted("alice", FIRST)).way is Way.STORE
+    begun = await by_hash.begin_change("1", FIRST)
+    by_hash.legacy.set_password("1", FIRST)
+    assert await confirm(by_hash, begun) is ChangeEnd.PROMOTED
+    assert (await by_hash.granted("alice", FIRST)).way is Way.STORE
 
 
 async def test_an_account_deleted_in_between_keeps_no_password(crossing: Crossing, begun: Begun) -> None:
@@ -156,6 +249,17 @@ async def test_an_account_deleted_in_between_keeps_no_password(crossing: Crossin
     end = await crossing.change.confirm(begun, crossing.question, session_id=session)
     assert end is ChangeEnd.DROPPED
     assert not (await crossing.account("1")).credential.encoded
+
+
+async def test_a_change_of_an_account_blocked_in_between_stays_pending(crossing: Crossing, begun: Begun) -> None:
+    """It happened: the login after the block has ended confirms it."""
+    crossing.legacy.set_password("1", SECOND)
+    session = await crossing.session("1")
+    block = partial(crossing.store.management.set_state, begun.account.id, actor="cli")
+    crossing.legacy.meanwhile = partial(block, AccountState.BLOCKED)
+    assert await crossing.change.confirm(begun, crossing.question, session_id=session) is ChangeEnd.PENDING
+    await block(AccountState.ACTIVE)
+    assert (await crossing.granted("alice", SECOND)).way is Way.FOLLOWED
 
 
 async def test_two_changes_at_once_end_with_the_one_that_the_legacy_side_has(crossing: Crossing, begun: Begun) -> None:
