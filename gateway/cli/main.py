@@ -92,18 +92,21 @@ def health(config: Config) -> None:
 
 @cli.command()
 def demo(
-    state: Annotated[Path | None, typer.Option(help="Folder to keep the demo in; a temporary one by default.")] = None,
+    state: Annotated[str | None, typer.Option(metavar="FOLDER", help="New or empty folder to keep the demo in, or an"
+                                              " earlier demo's; a temporary one by default.")] = None,
     port: Annotated[int | None, Port(help="Port of the gateway; a free one by default.")] = None,
     private_port: Annotated[int | None, Port(help="Port of the private listener; a free one by default.")] = None,
     walk: Annotated[bool, typer.Option("--walk", help="Walk through the crossing like a browser, and exit.")] = False,
 ) -> None:
     """Start a Django site with three users and the gateway before it, until Ctrl-C."""
+    if state == "":
+        raise ConfigurationError("--state needs the name of a folder; without the option a temporary one is used")
     missing = [package for package in DEMO_PACKAGES if find_spec(package) is None]
     if missing:
         raise ConfigurationError(f"the demo needs {', '.join(missing)}: pip install 'sluicegate[demo]'")
     from gateway.demo.run import demo as run  # other commands start without it
 
-    raise typer.Exit(run(state=state, port=port, private_port=private_port, walk=walk))
+    raise typer.Exit(run(state=Path(state) if state else None, port=port, private_port=private_port, walk=walk))
 
 
 def main() -> None:

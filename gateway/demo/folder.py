@@ -1,6 +1,7 @@
 """The demo's state folder: named by the user or temporary, and one demo's at a time.
 
-Owns the folder's being there, its lock and its removal. What lies in it is the scene's.
+Owns the folder's being there, its lock and its removal. What lies in it is the scene's. The lock's file stays
+and marks the folder as a demo's: nothing is written into a folder that holds anything else.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ LOCK = "demo.lock"
 def state_folder(named: Path | None) -> Iterator[Path]:
     """Yield the named folder, made where it is missing, or a temporary one that is removed at the end.
 
-    Raises `ConfigurationError` when it cannot be used, or another demo does.
+    Raises `ConfigurationError` when it cannot be used, is somebody's own, or another demo uses it.
     """
     if named is None:
         folder = Path(tempfile.mkdtemp(prefix="sluicegate-demo-")).resolve()
@@ -34,21 +35,34 @@ def state_folder(named: Path | None) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
         return
     folder = named.absolute()
-    with _made(folder), _locked(folder):
+    _make(folder)
+    with _locked(folder):
         yield folder.resolve()
 
 
 @contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """See that the folder is there and writable; one that was there before keeps its mode."""
+def usable(folder: Path) -> Iterator[None]:
+    """Turn what the system says about the folder's files into one sentence: `ConfigurationError`."""
+    try:
+        yield
+    except OSError as error:
+        file = error.filename2 or error.filename or folder  # of a link, the second is the link itself
+        raise ConfigurationError(f"the demo cannot use {file} ({error.strerror})") from None
+
+
+def _make(folder: Path) -> None:
+    """See that the folder is there and ours to use; one that was there before keeps its mode."""
     try:
         is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         if is_new:
             folder.chmod(PASSABLE)
+        is_ours = (folder / LOCK).exists() or not any(folder.iterdir())
     except OSError as error:
         raise _unusable(folder, error) from None
-    yield
+    if not is_ours:
+        raise ConfigurationError(f"--state {folder}: this folder holds files that no demo made;"
+                                 " name a new or an empty one")
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from gateway.demo.cast import (
     start_site,
     wait_until_ready,
 )
-from gateway.demo.folder import state_folder
+from gateway.demo.folder import state_folder, usable
 from gateway.demo.processes import Processes
 from gateway.demo.scene import Scene
 from gateway.demo.seen import DidNotStart
@@ -46,10 +46,18 @@ def demo(*, state: Path | None, port: int | None, private_port: int | None, walk
     try:
         _listen_to_signals(_stop)
         with state_folder(state) as folder:
-            _run(_scene(folder, port, private_port), walk=walk)
+            with usable(folder):
+                processes = Processes(folder)
+            _clear(processes)  # before ports are chosen, which a leftover may still hold
+            _run(_scene(folder, port, private_port), processes, walk=walk)
     except Stopped:
         return 1 if walk else 0  # a walk that was stopped has not seen everything
     return 0
+
+
+def _clear(processes: Processes) -> None:
+    for name in processes.stop_left_over():
+        print(f"==> stopped what an earlier demo had left running: {name}")
 
 
 def _scene(folder: Path, port: int | None, private_port: int | None) -> Scene:
@@ -59,13 +67,11 @@ def _scene(folder: Path, port: int | None, private_port: int | None) -> Scene:
                  private_port=chosen_port("--private-port", private_port))
 
 
-def _run(scene: Scene, *, walk: bool) -> None:
+def _run(scene: Scene, processes: Processes, *, walk: bool) -> None:
     """Start everything, walk or wait, and stop everything, whatever happens."""
-    processes = Processes(scene.state)
-    for name in processes.stop_left_over():
-        print(f"==> stopped what an earlier demo had left running: {name}")
     try:
-        _open(scene, processes)
+        with usable(scene.state):
+            _open(scene, processes)
         if walk:
             _walk(scene)
         else:

@@ -22,7 +22,7 @@ import pytest
 
 from gateway.demo.browser import Browser
 from gateway.demo.folder import LOCK
-from gateway.demo.scene import free_port
+from gateway.demo.scene import free_port, free_ports
 from gateway.demo.users import USERS
 from tests.helpers.terminal import Terminal
 
@@ -94,17 +94,21 @@ def test_walk_sees_the_whole_crossing(place: Path) -> None:
 
 
 def test_life_of_a_named_state(place: Path) -> None:
-    """Killed, a demo is cleared away by the next in the same folder, which finds the data; Ctrl-C ends that one."""
+    """Killed, a demo is cleared away by the next in the same folder, which finds the data
+    and the ports; Ctrl-C ends that one."""
     state = place / "a state of #1, it's ünïcode"
-    with Terminal([*DEMO, "--state", str(state)], environ=environ(place)) as terminal:
+    public, private = map(str, free_ports(2))
+    command = [*DEMO, "--state", str(state), "--port", public, "--private-port", private]
+    with Terminal(command, environ=environ(place)) as terminal:
         url = shown_url(terminal.read_until("Ctrl-C stops everything"))
         assert Browser(url).log_in("alice", PASSWORDS["alice"]).status == 302
         first = stored_accounts(place, state)
         terminal.kill()
     assert len(processes_of(state)) > 2
 
-    with Terminal([*DEMO, "--state", str(state)], environ=environ(place)) as terminal:
+    with Terminal(command, environ=environ(place)) as terminal:
         screen = terminal.read_until("Ctrl-C stops everything")
+        assert shown_url(screen) == url == f"http://127.0.0.1:{public}"
         assert "==> stopped what an earlier demo had left running: site" in screen
         assert "==> stopped what an earlier demo had left running: gateway" in screen
         [token] = re.findall(r'Metrics +curl -H "Authorization: Bearer (.+)" http', screen)
@@ -186,6 +190,32 @@ def test_state_is_a_file(place: Path) -> None:
         assert ended.returncode == 2
         assert one_sentence(ended.stderr) == f"--state {state}: this folder cannot be used ({reason})"
     assert file.read_text() == "mine"
+
+
+def test_state_of_the_users_own(place: Path) -> None:
+    """A folder with anything of the user's own is refused in one sentence, and nothing is written."""
+    (place / "sluicegate.toml").write_text("mine")
+    ended = run_demo(place, "--state", str(place))
+    assert ended.returncode == 2
+    assert one_sentence(ended.stderr) == (f"--state {place}: this folder holds files that no demo made;"
+                                          " name a new or an empty one")
+    assert ended.stdout == ""
+    assert [(path.name, path.read_text()) for path in place.iterdir()] == [("sluicegate.toml", "mine")]
+
+
+@pytest.mark.parametrize("name", ["legacy.sqlite3", "run", "sluicegate.toml"])
+def test_something_in_the_way(place: Path, name: str) -> None:
+    """Where a file of a demo's folder cannot be made, one sentence names it."""
+    (place / LOCK).touch()
+    if name == "sluicegate.toml":
+        (place / name).mkdir()
+    else:
+        (place / name).write_text("mine")
+    ended = run_demo(place, "--state", str(place))
+    assert ended.returncode == 2
+    reason = "Is a directory" if name == "sluicegate.toml" else "File exists"
+    assert one_sentence(ended.stderr) == f"the demo cannot use {place / name} ({reason})"
+    assert processes_of(place) == []
 
 
 def test_state_of_a_running_demo(place: Path) -> None:

@@ -151,6 +151,12 @@ def test_demo_names_what_it_lacks(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert (code, err) == (2, "the demo needs django, gunicorn: pip install 'sluicegate[demo]'\n")
 
 
+def test_demo_wants_a_folders_name(run: Run) -> None:
+    """An empty name, as an unset variable makes it, is not taken for the working folder."""
+    assert run("demo", "--state", "") == (
+        2, "", "--state needs the name of a folder; without the option a temporary one is used\n")
+
+
 def test_version(run: Run) -> None:
     """The version is the distribution's."""
     code, out, _ = run("--version")

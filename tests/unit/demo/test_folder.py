@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.demo.folder import state_folder
+from gateway.demo.folder import state_folder, usable
 from gateway.errors import ConfigurationError
 
 
@@ -58,6 +58,39 @@ def test_folder_in_use_is_refused_and_free_again(tmp_path: Path) -> None:
         pass
     with state_folder(tmp_path):
         pass
+
+
+def test_folder_of_somebody_else_is_refused_untouched(tmp_path: Path) -> None:
+    """Nothing is written into a folder that holds anything which no demo made, hidden or not."""
+    for name in ("sluicegate.toml", ".hidden"):
+        folder = tmp_path / f"with {name}"
+        folder.mkdir()
+        (folder / name).write_text("mine")
+        with pytest.raises(ConfigurationError) as caught, state_folder(folder):
+            pass
+        assert str(caught.value) == (f"--state {folder}: this folder holds files that no demo made;"
+                                     " name a new or an empty one")
+        assert [(path.name, path.read_text()) for path in folder.iterdir()] == [(name, "mine")]
+
+
+def test_folder_of_an_earlier_demo_is_used(tmp_path: Path) -> None:
+    """What a demo left in its folder does not keep the next one out."""
+    with state_folder(tmp_path / "state") as folder:
+        (folder / "sluicegate.toml").write_text("the demo's")
+    with state_folder(tmp_path / "state") as again:
+        assert (again / "sluicegate.toml").read_text() == "the demo's"
+
+
+def test_trouble_with_a_file_is_one_sentence(tmp_path: Path) -> None:
+    """What the system refuses is said of the file itself; of a link, not of what it leads to."""
+    link = tmp_path / "link"
+    link.write_text("in the way")
+    with pytest.raises(ConfigurationError) as caught, usable(tmp_path):
+        link.symlink_to(tmp_path / "elsewhere")
+    assert str(caught.value) == f"the demo cannot use {link} (File exists)"
+    with pytest.raises(ConfigurationError) as caught, usable(tmp_path):
+        (tmp_path / "missing").read_text()
+    assert str(caught.value) == f"the demo cannot use {tmp_path}/missing (No such file or directory)"
 
 
 def test_unusable_folder_is_one_sentence(tmp_path: Path) -> None:
