@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from adapters import ADAPTERS
 from gateway.admin.routes import ROUTES
 from gateway.cli.main import cli
 from gateway.demo.walk import Walk
 from gateway.intercept.presets import preset_names
 from gateway.intercept.tables import RuleTable
-from gateway.plan import read_settings, source_options
+from gateway.plan import read_settings
 from gateway.proxy.wellknown import JWKS_PATH
 from gateway.settings import every_setting
 from gateway.telemetry.metrics import LOGIN_ENDS, Metrics
@@ -50,7 +51,7 @@ def test_reference_loads() -> None:
     assert len(read_settings(REFERENCE, {}).apps) == 2
 
 
-@pytest.mark.parametrize("setting", every_setting(source_options(), RuleTable))
+@pytest.mark.parametrize("setting", every_setting(ADAPTERS, RuleTable))
 def test_setting_is_in_the_reference(setting: str) -> None:
     """Each setting stands in the reference, with a value or as a comment that shows one."""
     key = re.escape(setting.rpartition(".")[2])
