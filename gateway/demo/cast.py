@@ -1,6 +1,7 @@
 """How the demo's two servers come on: the site with its tables and people, and the gateway before it."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -73,15 +74,19 @@ def wait_until_ready(scene: Scene, processes: Processes) -> None:
         while not _answers(port, path):
             check_running(scene, processes)
             if time.monotonic() > deadline:
-                raise DidNotStart(f"nothing answers at {HOST}:{port}{path}: {_last_word(scene, GATEWAY)}")
+                raise DidNotStart(f"nothing answers at {HOST}:{port}{path}; {_last_word(scene, GATEWAY)}")
             time.sleep(POLL_SECONDS)
 
 
 def check_running(scene: Scene, processes: Processes) -> None:
     """Raise `DidNotStart` if a process has ended by itself."""
     ended = processes.ended()
-    if ended is not None:
-        raise DidNotStart(f"the {ended} has ended by itself: {_last_word(scene, ended)}")
+    if ended is None:
+        return
+    code = processes.exit_code(ended) or 0
+    if code < 0:  # what its log says last has nothing to do with that
+        raise DidNotStart(f"the {ended} was ended by signal {-code} ({signal.strsignal(-code)}), not by the demo")
+    raise DidNotStart(f"the {ended} has ended by itself with exit code {code}; {_last_word(scene, ended)}")
 
 
 def chosen_port(option: str, wanted: int | None) -> int:
@@ -108,7 +113,8 @@ def _answers(port: int, path: str) -> bool:
 
 
 def _last_word(scene: Scene, name: str) -> str:
-    return _last_line((scene.state / f"{name}.log").read_text("utf-8", errors="replace"))
+    log = scene.state / f"{name}.log"
+    return f"{log} ends with: {_last_line(log.read_text('utf-8', errors='replace'))}"
 
 
 def _last_line(text: str) -> str:

@@ -40,6 +40,10 @@ class Processes:
         """Return the name of a process that has ended by itself, if one has."""
         return next((name for name, child in self._children.items() if child.poll() is not None), None)
 
+    def exit_code(self, name: str) -> int | None:
+        """Return how a process ended, the number of a signal below zero; None while it runs."""
+        return self._children[name].poll()
+
     def stop(self) -> None:
         """Stop everything, the last started first, within `STOP_SECONDS`."""
         children = list(reversed(self._children.values()))

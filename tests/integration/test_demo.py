@@ -234,9 +234,21 @@ def test_state_that_the_database_cannot_reach(place: Path) -> None:
     closed.mkdir(mode=0o700)
     ended = run_demo(place, "--state", str(closed))
     assert ended.returncode == 1
-    assert "the gateway has ended by itself: " in one_sentence(ended.stderr)
+    begin = f"the gateway has ended by itself with exit code 2; {closed / 'gateway.log'} ends with: "
+    assert one_sentence(ended.stderr).startswith(begin)
     assert f"cannot enter {closed}; choose another place" in ended.stderr
     assert closed.stat().st_mode & 0o777 == 0o700
+    assert processes_of(place) == []
+
+
+def test_killed_site(place: Path) -> None:
+    """A site that somebody kills ends the demo, which says so, and blames no line of a log."""
+    with Terminal([*DEMO, "--state", str(place / "state")], environ=environ(place)) as terminal:
+        terminal.read_until("Ctrl-C stops everything")
+        os.kill(int((place / "state" / "run" / "site.pid").read_text()), signal.SIGKILL)
+        assert terminal.ended(STOP_SECONDS) == 1
+        assert terminal.text.endswith("==> everything this demo started is stopped\n"
+                                      "the site was ended by signal 9 (Killed), not by the demo\n")
     assert processes_of(place) == []
 
 

@@ -47,7 +47,20 @@ def test_process_that_ended_is_named(tmp_path: Path) -> None:
     while processes.ended() is None:
         pass
     assert processes.ended() == "short"
+    assert processes.exit_code("short") == 0
     assert (tmp_path / "short.log").read_text() == "last words\n"
+    processes.stop()
+
+
+def test_signal_that_ended_a_process_is_known(tmp_path: Path) -> None:
+    """A process that somebody killed has a negative exit code; one that runs has none."""
+    processes = Processes(tmp_path)
+    processes.start("killed", sleeper(tmp_path), environ={})
+    assert processes.exit_code("killed") is None
+    os.kill(recorded(tmp_path, "killed"), signal.SIGKILL)
+    while processes.ended() is None:
+        pass
+    assert processes.exit_code("killed") == -signal.SIGKILL
     processes.stop()
 
 
