@@ -196,7 +196,7 @@ class _Reader:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
     except OSError as error:
         raise ConfigurationError(f"{path}: this file cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:

@@ -43,7 +43,7 @@ class Surroundings:
             mistake('"env:" must be followed by the name of an environment variable')
         value = self.environ.get(name)
         if not value:
-            mistake(f"the environment variable {name} is not set; set it, or use file:PATH")
+            mistake(f"the environment variable {name} is not set, or is empty; set it, or use file:PATH")
         return Secret(value)
 
     def _file(self, place: str) -> Secret:

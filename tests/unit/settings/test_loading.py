@@ -321,6 +321,12 @@ def test_every_syntax_error_has_a_line(file: Path, text: str, line: int) -> None
     assert (key, found) == ("syntax", line)
 
 
+def test_a_byte_order_mark_is_no_mistake(file: Path) -> None:
+    """Some editors write one; lines and keys stay what they are."""
+    assert read(file, f"\ufeff{SMALLEST}").apps[0].name == "shop"
+    assert problems(file, "\ufeff[listen]\npubic = 1\n")["listen.pubic"][0] == 2
+
+
 def test_a_file_that_is_no_text_is_told_where(file: Path) -> None:
     """The line of the first foreign byte."""
     file.write_bytes(b"# ok\n[listen]\npublic = '\xff'\n")

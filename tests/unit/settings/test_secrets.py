@@ -44,7 +44,7 @@ def test_a_secret_comes_from_a_variable(around: Surroundings) -> None:
 def test_a_variable_without_a_value_says_what_to_do(around: Surroundings, name: str) -> None:
     """An empty secret would be one that everybody knows."""
     assert refusal(TEXT, f"env:{name}", around) == (
-        f"the environment variable {name} is not set; set it, or use file:PATH"
+        f"the environment variable {name} is not set, or is empty; set it, or use file:PATH"
     )
 
 
