@@ -98,7 +98,9 @@ class RuleSet:
             key = path_key(rule.path, fold_case=fold_case)
             self._by_path[key] = (*self._by_path.get(key, ()), rule)
         self._keys = frozenset(key.rstrip("/").encode("utf-8") for key in self._by_path)
-        self._scripts = tuple(key for key in self._by_path if _SCRIPT.search(key))
+        # Below a front controller, whose rules have discriminators, lives the whole app: it must stay open.
+        self._scripts = tuple(key for key, rules in self._by_path.items()
+                              if _SCRIPT.search(key) and not any(rule.query or rule.fields for rule in rules))
         below_script = (b"|" + re.escape(f"{key}/".encode()) for key in self._scripts)
         self._changeable = re.compile(_CHANGEABLE + (rb"|[A-Z]" if fold_case else b"") + b"".join(below_script))
 

@@ -134,14 +134,14 @@ class SignIn:
         """Decide, and settle the reserved attempt; what nobody could tell was no attempt."""
         try:
             heard = await self._decide(typed)
+            if isinstance(heard.decision, Granted):
+                if heard.decision.way is Way.ADOPTED:  # committed, whatever becomes of this login
+                    self._events.migrated(typed.app.source.name, "login")
+                await reservation.succeeded()
         except SluicegateError:
             with contextlib.suppress(StoreUnavailable):
                 await reservation.refund()
             raise
-        if isinstance(heard.decision, Granted):
-            if heard.decision.way is Way.ADOPTED:  # committed, whatever becomes of this login
-                self._events.migrated(typed.app.source.name, "login")
-            await reservation.succeeded()
         if isinstance(heard.decision, Denied):
             reservation.failed()
         return heard

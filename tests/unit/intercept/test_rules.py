@@ -161,6 +161,12 @@ class TestPathInfo:
         assert matched(self.RULES, "GET", "/wp-login.php/x", has_body=True) == 400
         assert matched(ALL, "POST", "/login/x") is None
 
+    def test_what_lives_below_a_front_controller_stays_open(self) -> None:
+        """Its login has a discriminator, and every other page of the app has its path before it."""
+        front = compiled({**LOGIN, "path": "/index.php", "query": {"page": ["login"]}})
+        assert matched(front, "POST", "/index.php/wiki/Main_Page?action=edit") is None
+        assert matched(front, "POST", "/index.php?page=login") == "in"
+
 
 class TestQuery:
     RULES = compiled({**LOGIN, "query": {"action": ["", "login"]}},
