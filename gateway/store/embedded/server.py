@@ -46,6 +46,7 @@ SETTINGS = MappingProxyType({
 
 # Words of the lines that say why a server or initdb gave up.
 TELLING = ("FATAL:", "PANIC:", "error:", "could not")
+FULL = "No space left on device"  # however the server goes on, this is why
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +105,11 @@ class EmbeddedPostgres:
             if postmaster is None or not postmaster.is_running() or not postmaster.is_ready:
                 return None
             return self._url(Path(postmaster.socket_folder))
+
+    def is_made(self) -> bool:
+        """Say whether there is a store in this state, running or not."""
+        with _named(self._folder):
+            return self._data.exists()
 
     async def keep_running(self) -> None:
         """Start the server again whenever it has died, with growing pauses, until cancelled.
@@ -186,7 +192,7 @@ class EmbeddedPostgres:
             given.unlink(missing_ok=True)
         if made.returncode:
             raise StoreUnavailable(f"the embedded PostgreSQL could not be initialised in {self._folder}:"
-                                   f" {_reason(made.stderr)}")
+                                   f" {reason(made.stderr)}")
         half.rename(self._data)
 
     def _launch(self, programs: Path, runner: Runner) -> None:
@@ -205,7 +211,7 @@ class EmbeddedPostgres:
         if not self._is_ready(process):
             end_process(process.pid, self._data, lambda: process.poll() is None)
             said = (self._folder / "log").read_bytes()[begin:].decode("utf-8", "replace")
-            raise StoreUnavailable(f"the embedded PostgreSQL did not start: {_reason(said)}")
+            raise StoreUnavailable(f"the embedded PostgreSQL did not start: {reason(said)}")
 
     def _is_ready(self, process: "subprocess.Popen[bytes]") -> bool:
         postmaster = Postmaster.read(self._data)
@@ -276,12 +282,17 @@ def _short_temporary_folder(runner: Runner) -> Path:
     return Path("/tmp").resolve()  # noqa: S108  # mkdtemp makes a private folder of an unguessable name in it
 
 
-def _reason(text: str) -> str:
-    """Return the last line that tells an error, without PostgreSQL's time and process number."""
+def reason(text: str) -> str:
+    """Return the last line that tells an error, without PostgreSQL's time and process number.
+
+    A full disk has consequences, which are told after it and do not name it.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if any(word in line for word in TELLING)]
-    last = (telling or lines or ["it said nothing"])[-1]
-    return last.partition("] ")[2] or last
+    full = [line for line in lines if FULL in line]
+    last = (full or telling or lines or ["it said nothing"])[-1]
+    said = last.partition("] ")[2] or last
+    return f"the disk is full ({said})" if full else said
 
 
 def _exists(pid: int) -> bool:
