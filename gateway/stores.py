@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from gateway.errors import StoreUnavailable
 from gateway.proxy.tasks import Tasks
 from gateway.settings import StoreSection
 from gateway.store.embedded import EmbeddedPostgres
@@ -29,13 +30,18 @@ async def running_store(section: StoreSection, tasks: Tasks) -> AsyncIterator[Po
 
 @asynccontextmanager
 async def opened_store(section: StoreSection) -> AsyncIterator[PostgresStore]:
-    """Open the store for one command: beside a running gateway, or with the bundled server to itself."""
+    """Open the store for one command: beside a running gateway, or with the bundled server to itself.
+
+    Raises `StoreUnavailable` where no gateway has made a store yet: that is not for a command to do.
+    """
     if not section.is_embedded:
         async with PostgresStore.open(section.url) as store:
             yield store
         return
     server = EmbeddedPostgres(section.state)
     try:
+        if not await asyncio.to_thread(server.is_made):
+            raise StoreUnavailable(f"there is no store in {section.state} yet: the gateway makes it at its first start")
         url = await asyncio.to_thread(server.attach)
         async with PostgresStore.open(url if url is not None else await asyncio.to_thread(server.start)) as store:
             yield store

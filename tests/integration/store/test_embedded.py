@@ -16,10 +16,12 @@ import pytest
 
 from gateway.errors import ConfigurationError, StoreUnavailable
 from gateway.model import Secret
+from gateway.settings import StoreSection
 from gateway.store.embedded import EmbeddedPostgres
 from gateway.store.embedded.postmaster import Postmaster, wait_until
 from gateway.store.postgres import PostgresStore
 from gateway.store.postgres.connection import CommitUnknown
+from gateway.stores import opened_store
 from tests.helpers.postgres import fetch
 from tests.helpers.rows import adoption
 
@@ -185,6 +187,23 @@ def test_a_command_attaches_to_a_running_server(server: EmbeddedPostgres, state:
     assert postmaster(state).is_running()
     server.stop()
     assert command.attach() is None
+
+
+async def test_a_command_beside_a_stopped_gateway_has_the_server_to_itself(state: Path) -> None:
+    """What the gateway made is there, for as long as the command takes."""
+    async with opened_store(StoreSection(state=state)) as store:
+        assert postmaster(state).is_running()
+        assert list(await store.keys.all()) == []
+    assert Postmaster.read(state / "postgres" / "data") is None
+
+
+async def test_a_command_makes_no_store(tmp_path: Path) -> None:
+    """Where no gateway has run, it is refused in one sentence, and nothing is written."""
+    with pytest.raises(StoreUnavailable) as caught:
+        async with opened_store(StoreSection(state=tmp_path / "state")):
+            pass
+    assert str(caught.value) == f"there is no store in {tmp_path}/state yet: the gateway makes it at its first start"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_state_serves_one_gateway(server: EmbeddedPostgres, state: Path) -> None:
