@@ -4,6 +4,7 @@ With `--json` they print what the private listener answers, in the same shape.
 """
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 from uuid import UUID
@@ -80,9 +81,7 @@ def users_delete(
 ) -> None:
     """Delete an account for good; a tombstone stays, so that it does not come back at the next login."""
     if not yes:
-        found = _found(_with_store(config, lambda store, _: store.management.get(account)))
-        name = plain(found.profile.username or found.profile.email)
-        typer.confirm(f"Delete {name} ({account})? It cannot be undone", abort=True, err=True)
+        _ask_to_delete(_found(_with_store(config, lambda store, _: store.management.get(account))))
     _set_state(config, account, AccountState.DELETED)
 
 
@@ -136,11 +135,26 @@ def _key_json(key: StoredKey) -> dict[str, object]:
 
 
 def _set_state(config: Config, account: UUID, state: AccountState) -> None:
-    found = _found(_with_store(config, lambda store, _: store.management.set_state(account, state, actor=ACTOR)))
-    if found.state is not state:
+    async def change(store: PostgresStore, _: Settings) -> tuple[Account | None, Account | None]:
+        return await store.management.get(account), await store.management.set_state(account, state, actor=ACTOR)
+
+    before, after = map(_found, _with_store(config, change))
+    if after.state is not state:
         complain(f"{account} is deleted, and stays so")
         raise typer.Exit(1)
-    print(f"{account}: {state}")
+    print(f"{account}: {'already ' if before.state is state else ''}{state}")
+
+
+def _ask_to_delete(account: Account) -> None:
+    """Go on only after a yes in a terminal."""
+    name = f"{plain(account.profile.username or account.profile.email)} ({account.id})"
+    if not sys.stdin.isatty():
+        complain(f"nobody can be asked here whether to delete {name}: give --yes")
+        raise typer.Exit(2)
+    print(f"Delete {name}? It cannot be undone [y/N]: ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        complain("nothing is deleted")
+        raise typer.Exit(1)
 
 
 def _found(account: Account | None) -> Account:

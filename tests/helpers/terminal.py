@@ -64,6 +64,10 @@ class Terminal:
         """Press it, once."""
         os.write(self._screen, CTRL_C)
 
+    def type(self, line: str) -> None:
+        """Type a line and press Enter."""
+        os.write(self._screen, f"{line}\n".encode())
+
     def kill(self) -> None:
         """Send SIGKILL to this one process."""
         self._process.kill()

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -24,6 +24,7 @@ from tests.helpers.postgres import fetch
 from tests.helpers.project import ROOT
 from tests.helpers.rows import adoption
 from tests.helpers.site import Person, Site
+from tests.helpers.terminal import Terminal
 
 COMMAND = (sys.executable, "-m", "gateway")
 PATIENCE = 60.0
@@ -146,6 +147,8 @@ async def test_blocking_ends_sessions_and_unblocking_lets_in_again(gateway: Gate
 
     code, out, _ = await sluicegate(gateway.configuration, "users", "block", account["id"])
     assert (code, out) == (0, f"{account['id']}: blocked\n")
+    assert await sluicegate(gateway.configuration, "users", "block", account["id"]) == (
+        0, f"{account['id']}: already blocked\n", "")
     blocked_at = time.monotonic()
     while "sluicegate-shop" in browser.cookies:  # the gateway takes the cookies of an ended session away
         await browser.get("/admin/")
@@ -164,25 +167,38 @@ async def test_deleting_is_asked_for_and_final(gateway: GatewayProcess, site: Si
     [account] = (await as_json(gateway.configuration, "users", "list"))["users"]
     identity = account["id"]
 
-    for answer in ("n\n", ""):
-        code, out, err = await sluicegate(gateway.configuration, "users", "delete", identity, given=answer)
-        assert (code, out.strip()) == (1, "")
-        assert err.startswith(f"Delete {alice.name} ({identity})? It cannot be undone [y/N]:")
+    question = f"Delete {alice.name} ({identity})? It cannot be undone [y/N]: "
+    for answer in ("n", ""):
+        code, screen = await asyncio.to_thread(answer_to_delete, gateway.configuration, identity, answer)
+        assert (code, screen) == (1, f"{question}{answer}\nnothing is deleted\n")
+    for given in ("", "y\n"):
+        code, out, err = await sluicegate(gateway.configuration, "users", "delete", identity, given=given)
+        assert (code, out) == (2, "")
+        assert err == f"nobody can be asked here whether to delete {alice.name} ({identity}): give --yes\n"
     assert (await as_json(gateway.configuration, "users", "show", identity))["state"] == "active"
 
-    code, out, _ = await sluicegate(gateway.configuration, "users", "delete", identity, given="y\n")
-    assert (code, out.strip()) == (0, f"{identity}: deleted")
+    code, screen = await asyncio.to_thread(answer_to_delete, gateway.configuration, identity, "y")
+    assert (code, screen) == (0, f"{question}y\n{identity}: deleted\n")
     shown = await as_json(gateway.configuration, "users", "show", identity)
     assert (shown["state"], shown["username"], shown["aliases"]) == ("deleted", "", [])
     for command in ("block", "unblock"):
         code, out, err = await sluicegate(gateway.configuration, "users", command, identity)
         assert (code, out, err) == (1, "", f"{identity} is deleted, and stays so\n")
     code, out, err = await sluicegate(gateway.configuration, "users", "delete", "--yes", identity)
-    assert (code, out, err) == (0, f"{identity}: deleted\n", "")
+    assert (code, out, err) == (0, f"{identity}: already deleted\n", "")
     page = await Browser(gateway.url).log_in(alice.name, alice.password)
     assert page.status == 200
     actors = await fetch(database, "SELECT DISTINCT actor FROM audit WHERE event = 'deleted'")
     assert [row["actor"] for row in actors] == ["cli"]
+
+
+def answer_to_delete(configuration: Configuration, identity: str, answer: str) -> tuple[int, str]:
+    """Answer the question in a terminal; return exit code and screen."""
+    command = [*COMMAND, "users", "delete", identity, "--config", str(configuration.file)]
+    with Terminal(command, environ={"PYTHONPATH": str(ROOT), **configuration.environ}) as terminal:
+        terminal.read_until("[y/N]: ")
+        terminal.type(answer)
+        return terminal.ended(PATIENCE), terminal.text
 
 
 @pytest.mark.parametrize("words", [["show"], ["block"], ["unblock"], ["delete"], ["delete", "--yes"]])
@@ -301,6 +317,22 @@ async def test_store_that_is_down(configuration: Configuration, words: list[str]
                          public_port=0, private_port=0)
     code, out, err = await sluicegate(down, *words)
     assert (code, out, err) == (1, "", f"the store at 127.0.0.1:{port} cannot be reached\n")
+
+
+@pytest.mark.parametrize("words", [["users", "list"], ["users", "show", str(UUID(int=0))], ["keys", "list"],
+                                   ["migration", "status"], ["migration", "phase", "shop", "complete"]])
+async def test_embedded_store_that_was_never_made(configuration: Configuration, tmp_path: Path,
+                                                  words: list[str]) -> None:
+    """A command makes no store: before the gateway's first start there is none, and nothing is written."""
+    state = tmp_path / "never"
+    file = tmp_path / "embedded.toml"
+    text = configuration.file.read_text()
+    file.write_text(re.sub(r"(?m)(?<=^\[store\]\n)(?:\w.*\n)*", f'url = "embedded"\nstate = "{state}"\n', text))
+    assert file.read_text() != text
+    changed = Configuration(file=file, environ=configuration.environ, public_port=0, private_port=0)
+    assert await sluicegate(changed, *words) == (
+        1, "", f"there is no store in {state} yet: the gateway makes it at its first start\n")
+    assert not state.exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
