@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 import asyncpg
 import pytest
 
+from gateway.demo.scene import free_port
 from gateway.model import Secret
 from gateway.store.embedded.postmaster import Postmaster
 from tests.helpers.browser import Browser, Page
@@ -28,7 +29,6 @@ from tests.helpers.gateways import (
     GatewayProcess,
     RunningGateway,
     configure,
-    free_port,
     running_gateway,
 )
 from tests.helpers.postgres import PostgresServer, fetch
