@@ -453,7 +453,7 @@ STARTS = (
           instead='[log]\naccess = "/proc/nothing/a"\n[tokens]',
           says="log.access: /proc/nothing/a cannot be written: No such file or directory"),
     Start(what="the source's URL says too little", line=LEGACY, instead='url = "postgresql:///shop"',
-          says="{file}:27: source.people: the source's url must name a host, or a folder of sockets by ?host=/…"),
+          says="{file}:30: source.people: the source's url must name a host, or a folder of sockets by ?host=/…"),
 )
 
 
