@@ -8,7 +8,6 @@ truth. Whatever a token cannot prove is asked of the row, so a mistake in memory
 wrong answer.
 """
 
-import base64
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from gateway.http.cookies import PREFIX, cookie_name, set_cookie, values
 from gateway.model import Account, Secret
 from gateway.store.base import Session, Sessions
 from gateway.tokens.claims import AccessClaims, build
+from gateway.tokens.encoding import base64url
 from gateway.tokens.jwt import LONGEST_TOKEN, SKEW, InvalidToken, sign, verify
 from gateway.tokens.sessions import Lifetimes, cookie_names, handle_digest, is_due, new_handle
 
@@ -237,4 +237,4 @@ class SessionKeeper:
         return b"set-cookie", set_cookie(name, value, max_age=max_age, secure=self._is_secure)
 
     def _token_id(self) -> str:
-        return base64.urlsafe_b64encode(self._random(TOKEN_ID_BYTES)).rstrip(b"=").decode()
+        return base64url(self._random(TOKEN_ID_BYTES))

@@ -21,6 +21,7 @@ from gateway.accounts.keyring import Keyring
 from gateway.model import Secret
 from gateway.store import base
 from gateway.store.base import ThrottlePolicy
+from gateway.tokens.encoding import base64url
 
 # Five typing errors are a person's; from the sixth on guessing has to cost time (BEHAVIOUR, throttle). An
 # hour at most, so nobody is locked out for ever; a day without a failure and the count starts anew.
@@ -141,7 +142,7 @@ class Throttle:
     def device_token(self, source: str, identifier: str) -> Secret:
         """Return a token for the browser of a user who has just logged in."""
         nonce = self._random(NONCE_BYTES)
-        return Secret(f"{_base64url(nonce)}.{_base64url(self._device_mac(nonce, source, identifier))}")
+        return Secret(f"{base64url(nonce)}.{base64url(self._device_mac(nonce, source, identifier))}")
 
     def _device_id(self, token: Secret, source: str, identifier: str) -> bytes | None:
         form = DEVICE_TOKEN.fullmatch(token.reveal())
@@ -194,7 +195,3 @@ def _digest(key: bytes, *parts: bytes) -> bytes:
 def _utf8(text: str) -> bytes:
     """Encode whatever was typed: a name that can be nobody's has a budget too."""
     return text.encode("utf-8", "surrogatepass")
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

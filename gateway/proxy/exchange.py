@@ -93,11 +93,11 @@ class Exchange:
 
     async def _change_password(self, app: GuardedApp, request: WholeRequest, typed: extract.Change) -> Reply:
         """Forward the change; follow it into the store once the legacy side confirms it."""
+        if typed.change is None:
+            return relay(request, await forward(request, request.body))
         session = await self._sessions.current(app.name, request.head.cookie)
         account = await self._management.get(session.account_id) if session else None
         question = app.question_for(typed.rule)
-        if typed.change is None:
-            return relay(request, await forward(request, request.body))
         if session is None or account is None or question is None:
             return await self._unnamed_change(app, request)
         begun = await self._change.begin(account, typed.change.new_password)

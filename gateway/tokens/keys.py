@@ -7,7 +7,6 @@ A `next` key is published and signs nothing, so that verifiers know it before it
 signs. Every key is Ed25519 (RFC 8032), published as an OKP key (RFC 8037).
 """
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
@@ -16,6 +15,8 @@ from enum import StrEnum
 from typing import NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from gateway.tokens.encoding import base64url
 
 ALGORITHM = "EdDSA"
 SEED_BYTES = 32  # an Ed25519 private key is 32 random bytes (RFC 8032 section 5.1.5)
@@ -101,7 +102,7 @@ def generate(state: KeyState, random: Callable[[int], bytes]) -> SigningKey:
 def from_private_bytes(private: bytes, state: KeyState) -> SigningKey:
     """Return the key whose private part these 32 bytes are; raises `ValueError` for another size."""
     key = Ed25519PrivateKey.from_private_bytes(private)
-    jwk = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(key.public_key().public_bytes_raw())}
+    jwk = {"crv": "Ed25519", "kty": "OKP", "x": base64url(key.public_key().public_bytes_raw())}
     return SigningKey(kid=thumbprint(jwk), state=state, algorithm=ALGORITHM, public_jwk=jwk, private=key)
 
 
@@ -115,13 +116,9 @@ def stage(
 
 def thumbprint(jwk: Mapping[str, str]) -> str:
     """Return the RFC 7638 thumbprint of a key given by its required members alone."""
-    return _base64url(hashlib.sha256(_canonical(jwk)).digest())
+    return base64url(hashlib.sha256(_canonical(jwk)).digest())
 
 
 def _canonical(value: Mapping[str, object]) -> bytes:
     """Write JSON with sorted names and no white space, as RFC 7638 section 3.3 asks."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

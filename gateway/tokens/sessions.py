@@ -3,7 +3,6 @@
 Owns lifetimes, cookie names and the opaque handle. Must not know cookies' syntax, stores or keys.
 """
 
-import base64
 import hashlib
 import re
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from datetime import timedelta
 
 from gateway.model import Secret
 from gateway.tokens.claims import LONGEST_LIFE, AccessClaims
+from gateway.tokens.encoding import base64url
 
 HANDLE_BYTES = 32  # 256 bits: nobody guesses one, so its SHA-256 needs no salt in the store
 HANDLE = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -50,7 +50,7 @@ def cookie_names(app: str) -> CookieNames:
 
 def new_handle(random: Callable[[int], bytes]) -> tuple[Secret, bytes]:
     """Return a fresh handle and the digest under which the store knows it."""
-    token = base64.urlsafe_b64encode(random(HANDLE_BYTES)).rstrip(b"=").decode()
+    token = base64url(random(HANDLE_BYTES))
     return Secret(token), hashlib.sha256(token.encode()).digest()
 
 

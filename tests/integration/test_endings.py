@@ -178,3 +178,13 @@ async def test_a_refused_address_counts_as_a_refused_login(scene: ShopStage) -> 
     answer = await browser.request("PUT", "/login", body="user=alice&pass=x")
     assert (answer.status, answer.values("allow")) == (405, ["GET, HEAD, OPTIONS, POST"])
     assert await scene.outcomes() == {("refused", "gateway"): 2}
+
+
+async def test_a_profile_form_without_a_password_needs_no_store(scene: ShopStage) -> None:
+    """Nothing is looked up for a change that changes no password."""
+    browser = await logged_in(scene)
+    await scene.rows("ALTER TABLE sessions RENAME TO sessions_gone")
+    try:
+        assert (await browser.post("/change", "old=&colour=blue")).status not in (500, 503)
+    finally:
+        await scene.rows("ALTER TABLE sessions_gone RENAME TO sessions")

@@ -1,0 +1,8 @@
+"""How bytes are written in tokens and cookies: base64url without padding (RFC 7515 section 2)."""
+
+import base64
+
+
+def base64url(raw: bytes) -> str:
+    """Return bytes in the alphabet that needs no escaping anywhere."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
