@@ -14,6 +14,8 @@ from gateway.http.head import RequestHead, ResponseHead, connection_options
 from gateway.http.marks import FOLD
 
 CRLF = b"\r\n"
+SWITCHING_PROTOCOLS = 101
+_SWITCHING = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
 # keep: travels. drop: never does, or is written anew. trusted: travels when a trusted proxy sent it.
 # framing: travels with the body it describes. The rest is looked at one by one.
@@ -57,18 +59,20 @@ _PROTECTED = frozenset({
     b"host", b"cookie", b"set-cookie", b"authorization", b"origin", b"expect", b"transfer-encoding",
 })
 _USUAL_CONNECTIONS = frozenset({b"keep-alive", b"close"})
-_NOT_NAMES = frozenset({b"close", b"keep-alive", b""})
+_NOT_NAMES = frozenset({b"close", b"keep-alive", b"upgrade", b""})
 # Caches beside Cache-Control that obey a field of their own first (RFC 9213; Surrogate-Control is older).
 _is_caching = re.compile(rb"(?:[!-~]*-)?cache-control|surrogate-control|expires|pragma").fullmatch
 
 
 def forward_request(head: RequestHead, *, peer: bytes, scheme: bytes, is_trusted: bool, request_id: bytes,
-                    body_length: int | None = None, keeps_expect: bool = False) -> bytes:
+                    body_length: int | None = None, extra: bytes = b"", keeps_expect: bool = False) -> bytes:
     """Return the head for the app, its blank line included.
 
     `peer` is the address of the connection, `scheme` http or https, `is_trusted` whether the peer is a
     trusted proxy, whose X-Request-Id goes before `request_id`. With `body_length` (bytes) the body is a
-    whole one that replaces the client's: no chunks, no expectation. `keeps_expect` passes 100-continue on.
+    whole one that replaces the client's: no chunks, no expectation. `extra` are complete field lines, each
+    with its CRLF: who the user is, in the gateway's own words. `keeps_expect` passes 100-continue on. The
+    opening of a WebSocket stays one.
     """
     raw = head.raw
     nominated: list[bytes] = []
@@ -87,7 +91,9 @@ def forward_request(head: RequestHead, *, peer: bytes, scheme: bytes, is_trusted
     length = b"" if body_length is None else b"Content-Length: %d\r\n" % body_length
     forwarding = _appended if is_trusted else _written
     added = forwarding(head, peer, scheme, request_id)
-    return b"%b %b HTTP/1.1%b%b%b\r\n" % (head.method, head.target, raw, length, added)
+    if head.upgrade is not None:
+        added += _SWITCHING
+    return b"%b %b HTTP/1.1%b%b%b%b\r\n" % (head.method, head.target, raw, length, extra, added)
 
 
 def _fate(name: bytes) -> Fate:
@@ -168,11 +174,14 @@ def forward_response(head: ResponseHead, *, close: bool, extra: bytes = b"", pri
 
     `extra` are complete field lines, each with its CRLF. `private` forbids every cache to keep the answer
     (BEHAVIOUR: an answer to which the gateway adds Set-Cookie). With `body_length` (bytes) the body is sent
-    whole; with `until_close` it is sent without chunks and ended by closing, as HTTP/1.0 needs.
+    whole; with `until_close` it is sent without chunks and ended by closing, as HTTP/1.0 needs. A 101 says
+    what the connection becomes, whatever else was asked for.
     """
     raw = head.raw
     unwanted: list[bytes] = []
-    reframed = body_length is not None or (until_close and head.is_chunked)
+    # A client that reads a body where none can be (RFC 9112 6.3) would take the next answer for it.
+    has_no_body = head.status < 200 or head.status == 204
+    reframed = body_length is not None or (until_close and head.is_chunked) or has_no_body
     for line, name, value in head.marked:
         fate = _FATES.get(name) or _FATES.get(name.lower(), "drop")
         if fate == "framing" and not reframed:
@@ -187,7 +196,9 @@ def forward_response(head: ResponseHead, *, close: bool, extra: bytes = b"", pri
         raw = _without(raw, unwanted)
     if body_length is not None:
         extra += b"Content-Length: %d\r\n" % body_length
-    if close or until_close:
+    if head.status == SWITCHING_PROTOCOLS:
+        extra += _SWITCHING
+    elif close or until_close:
         extra += b"Connection: close\r\n"
     return b"HTTP/1.1 %d %b%b%b\r\n" % (head.status, head.reason, raw, extra)
 

@@ -28,6 +28,7 @@ FIELDS = 100  # httpd's default; browsers send twenty
 REQUEST_LINE = 8 * 1024  # RFC 9112 section 3 asks for 8000 at least
 
 COMMON_METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")  # RFC 9110 9.3, RFC 5789
+WEBSOCKET = b"websocket"  # the one protocol to which a connection may be switched
 
 Refusal = Callable[[str], Exception]
 
@@ -99,11 +100,12 @@ class RequestHead(_Head):
 
     `target` is origin-form (or `*`), `host` the lower-case authority with its port, `size` the bytes that
     the head took, the blank line included. `cookie` joins several Cookie fields by `; `, `forwarded_for`
-    several X-Forwarded-For by `, `. `raw` are the field lines, from the CRLF before the first to the CRLF
-    after the last; `marked` those of them that a proxy acts on.
+    several X-Forwarded-For by `, `. `upgrade` is `websocket` for a request that opens a WebSocket, else None.
+    `raw` are the field lines, from the CRLF before the first to the CRLF after the last; `marked` those of
+    them that a proxy acts on.
     """
 
-    __slots__ = ("cookie", "expects_continue", "forwarded_for", "host", "method", "target")
+    __slots__ = ("cookie", "expects_continue", "forwarded_for", "host", "method", "target", "upgrade")
 
     method: bytes
     target: bytes
@@ -111,6 +113,7 @@ class RequestHead(_Head):
     expects_continue: bool
     cookie: bytes | None
     forwarded_for: bytes | None
+    upgrade: bytes | None
 
     @property
     def has_body(self) -> bool:
@@ -250,6 +253,7 @@ def _understand_request(method: bytes, target: bytes, raw: bytes, marked: Sequen
     forwarded = found.get(b"x-forwarded-for")
     head.forwarded_for = b", ".join(forwarded) if forwarded else None
     head.expects_continue = b"expect" in found and _expects_continue(found[b"expect"], head)
+    head.upgrade = WEBSOCKET if b"upgrade" in found and _opens_websocket(found, head) else None
     return head
 
 
@@ -313,14 +317,32 @@ def _expects_continue(expectations: Sequence[bytes], head: RequestHead) -> bool:
     return head.has_body and not head.is_http_10
 
 
-def parse_response(buffer: bytes, limits: HeadLimits) -> ResponseHead | None:
+def _opens_websocket(found: Mapping[bytes, Sequence[bytes]], head: RequestHead) -> bool:
+    """Say whether a request with an Upgrade asks for a WebSocket and for nothing else (RFC 6455 4.1).
+
+    Any other upgrade, h2c above all, would carry requests past everything that is checked here.
+    """
+    return (
+        head.method == b"GET" and not head.is_http_10 and not head.has_body and _switches_to_websocket(found)
+    )
+
+
+def _switches_to_websocket(found: Mapping[bytes, Sequence[bytes]]) -> bool:
+    """Say whether the one protocol that Upgrade names is websocket, and Connection lists the option."""
+    upgrades = found.get(b"upgrade", ())
+    is_websocket = len(upgrades) == 1 and upgrades[0].lower() == WEBSOCKET
+    return is_websocket and b"upgrade" in connection_options(found.get(b"connection", ()))
+
+
+def parse_response(buffer: bytes, limits: HeadLimits, *, expects_upgrade: bool = False) -> ResponseHead | None:
     """Read an answer's head from the start of a buffer; None while it is incomplete.
 
-    Raises `AppUnavailable` (502) for what is malformed, and for 101: nothing ever asks for an upgrade.
+    Raises `AppUnavailable` (502) for what is malformed, and for a 101 unless it grants the WebSocket that
+    was asked for (`expects_upgrade`).
     """
     match = _usual_response(buffer)
     if match is None:
-        return _parse_response_strictly(buffer, limits)
+        return _parse_response_strictly(buffer, limits, expects_upgrade=expects_upgrade)
     size = match.end()
     raw = buffer[match.end(2):size - 2]
     if size > limits.head_bytes or raw.count(b"\n") > limits.fields + 1:
@@ -328,7 +350,8 @@ def parse_response(buffer: bytes, limits: HeadLimits) -> ResponseHead | None:
     return _understand_response(int(match[1]), match[2], raw, find_in_response(raw), size, is_http_10=False)
 
 
-def _parse_response_strictly(buffer: bytes, limits: HeadLimits) -> ResponseHead | None:
+def _parse_response_strictly(buffer: bytes, limits: HeadLimits, *,
+                             expects_upgrade: bool = False) -> ResponseHead | None:
     """Read an answer's head line by line."""
     end = buffer.find(b"\r\n\r\n")
     head = buffer if end < 0 else buffer[:end + 2]
@@ -339,14 +362,18 @@ def _parse_response_strictly(buffer: bytes, limits: HeadLimits) -> ResponseHead 
     if line_end < 0:
         return None
     match = _status_line(head[:line_end])
-    if match is None or match[2] == b"101":
+    if match is None:
         raise AppUnavailable("The app's answer has no valid status line.")
+    if match[2] == b"101" and not expects_upgrade:
+        raise AppUnavailable("The app switched protocols without being asked.")
     raw = head[line_end:]
     if raw.count(b"\n") > limits.fields + 1:
         raise AppUnavailable("The app's answer has too many fields.")
     if end < 0:
         return None
     marked = [line for line in _split_lines(raw, AppUnavailable) if is_marked_in_response(line[1])]
+    if match[2] == b"101" and (match[1] == b"0" or not _switches_to_websocket(_gather(marked))):
+        raise AppUnavailable("The app switched to another protocol than it was asked for.")
     reason = match[3] or b""
     return _understand_response(int(match[2]), reason, raw, marked, end + 4, is_http_10=match[1] == b"0")
 

@@ -2,7 +2,7 @@
 
 Owns the states of the connection, the refusals, the collecting of intercepted requests and the order of
 pipelined ones. Passing through is `Passage`'s; what a request needs is the Interceptor's to say. Only an
-intercepted request (or a renewal) costs a task.
+intercepted request (or one that must be asked about) costs a task.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from gateway.proxy.collection import Collection
 from gateway.proxy.pace import Pace
 from gateway.proxy.passage import Passage
 from gateway.proxy.sites import Site
-from gateway.proxy.steps import ClientInfo, Intercept, Renew, Step, WholeRequest
+from gateway.proxy.steps import Ask, ClientInfo, Intercept, Pass, Reply, WholeRequest
 from gateway.proxy.surroundings import Register, Surroundings
 from gateway.proxy.turn import Turn
 
@@ -166,8 +166,8 @@ class ClientConnection(asyncio.Protocol):
             if site is None:
                 raise RequestRefused(421, "No application is served under this name.")
             step = self._around.interceptor.examine(site, head, turn.client)
-            if step is None:
-                self._pass(site, head, turn)
+            if isinstance(step, Pass):
+                self._pass(step, site, head, turn)
             else:
                 self._take(step, site, head, turn)
         except RequestRefused as refusal:
@@ -175,13 +175,13 @@ class ClientConnection(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001  # the outer shell: one request fails, not the worker
             self._crash(error, turn)
 
-    def _pass(self, site: Site, head: RequestHead, turn: Turn, extra: bytes = b"") -> None:
+    def _pass(self, step: Pass, site: Site, head: RequestHead, turn: Turn) -> None:
         """Send a request on to its app; raises RequestRefused."""
         passage = self._passage
         if passage is None:
             self._passage = passage = Passage(self)
         body, self._buffer = self._buffer, b""
-        self._buffer = passage.begin(site, head, body, turn.client, request_id=turn.request_id, extra=extra)
+        self._buffer = passage.begin(step, site, head, body, turn.client, request_id=turn.request_id)
         self._state = State.PASSING
 
     def _feed(self, passage: Passage, data: bytes) -> None:
@@ -195,7 +195,7 @@ class ClientConnection(asyncio.Protocol):
             else:
                 self._fail(refusal)
 
-    def _take(self, step: Step, site: Site, head: RequestHead, turn: Turn) -> None:
+    def _take(self, step: Ask | Intercept | Reply, site: Site, head: RequestHead, turn: Turn) -> None:
         """Do what the interceptor said; raises RequestRefused."""
         match step:
             case Intercept():
@@ -206,9 +206,11 @@ class ClientConnection(asyncio.Protocol):
                     self._transport.write(CONTINUE)
                 data, self._buffer = self._buffer, b""
                 self._collect(data)
-            case Renew():
+            case Ask():
                 self._state = State.HANDLING
-                self._around.tasks.start(self._guard(self._renew(step, site, head, turn), turn))
+                self._around.tasks.start(self._guard(self._ask(step, site, head, turn), turn))
+            case Reply():
+                self._reply(step, turn)
             case _:
                 assert_never(step)
 
@@ -232,7 +234,7 @@ class ClientConnection(asyncio.Protocol):
         self._state = State.HANDLING
         request = WholeRequest(site=turn.site, head=turn.head, body=collection.take(), client=turn.client,
                                request_id=turn.request_id)
-        self._around.tasks.start(self._guard(self._handle(step, request), turn))
+        self._around.tasks.start(self._guard(self._handle(step, request, turn), turn))
 
     # The work of a task; a client that left meanwhile is in State.CLOSED and gets nothing.
 
@@ -246,18 +248,15 @@ class ClientConnection(asyncio.Protocol):
             self._crash(error, turn)
         self._advance()
 
-    async def _handle(self, step: Intercept, request: WholeRequest) -> None:
-        reply = await step.handler(request)
-        wire = reply.wire
-        close = self.must_close or reply.close
-        if close and not reply.close:
-            wire = wire.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
-        self._respond(wire, reply.status, close=close)
+    async def _handle(self, step: Intercept, request: WholeRequest, turn: Turn) -> None:
+        self._reply(await step.handler(request), turn)
 
-    async def _renew(self, step: Renew, site: Site, head: RequestHead, turn: Turn) -> None:
-        extra = await step.fields()
-        if self._state is State.HANDLING:
-            self._pass(site, head, turn, extra)
+    async def _ask(self, step: Ask, site: Site, head: RequestHead, turn: Turn) -> None:
+        said = await step.decide()
+        if isinstance(said, Reply):
+            self._reply(said, turn)
+        elif self._state is State.HANDLING:
+            self._pass(said, site, head, turn)
 
     # Answers.
 
@@ -312,6 +311,14 @@ class ClientConnection(asyncio.Protocol):
         """Answer for an exception that nobody foresaw."""
         self._around.on_crash(error, turn.request_id)
         self._fail(None)
+
+    def _reply(self, reply: Reply, turn: Turn) -> None:
+        """Give an answer that was made above; its connection ends if the request was not read whole."""
+        wire = reply.wire
+        close = reply.close or self.must_close or not turn.is_read
+        if close and not reply.close:
+            wire = wire.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        self._respond(wire, reply.status, close=close)
 
     def _respond(self, wire: bytes, status: int, *, close: bool) -> None:
         """Write a whole answer of the gateway's own, unless the client has left."""

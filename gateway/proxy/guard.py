@@ -13,7 +13,7 @@ from gateway.proxy.exchange import Exchange
 from gateway.proxy.guarded import Events, GuardedApp
 from gateway.proxy.handoff import lines
 from gateway.proxy.sites import Site
-from gateway.proxy.steps import ClientInfo, Intercept, Renew, Reply, Step, WholeRequest
+from gateway.proxy.steps import PLAIN, Ask, ClientInfo, Intercept, Pass, Reply, Step, WholeRequest
 
 WELL_KNOWN = b"/.well-known/"
 NO_BODY = 0
@@ -44,7 +44,7 @@ class Guard:
         self._own_paths = own_paths
         self._body_limit = body_limit
 
-    def examine(self, site: Site, head: RequestHead, _client: ClientInfo) -> Step | None:
+    def examine(self, site: Site, head: RequestHead, _client: ClientInfo) -> Step:
         """Return what the request needs; raises `RequestRefused` for what must not pass."""
         target = head.target
         if target.startswith(WELL_KNOWN):
@@ -53,7 +53,7 @@ class Guard:
                 return Intercept(handler=own, body_limit=NO_BODY)
         app = self._apps.get(site.name)
         if app is None:
-            return None
+            return PLAIN
         try:
             match = app.rules.match(head.method, target, app.prefix, has_body=head.has_body)
         except RequestRefused:
@@ -62,13 +62,13 @@ class Guard:
         if match is not None:
             return Intercept(handler=partial(self._exchange.run, app, match), body_limit=self._body_limit)
         if head.cookie is None or head.has_body:
-            return None  # a request with a body is not held up; the next one renews
+            return PLAIN  # a request with a body is not held up; the next one renews
         known = self._sessions.recognise(app.name, head.cookie)
-        return Renew(fields=partial(self._renewed, app, head.cookie)) if isinstance(known, Due) else None
+        return Ask(decide=partial(self._renewed, app, head.cookie)) if isinstance(known, Due) else PLAIN
 
-    async def _renewed(self, app: GuardedApp, cookie: bytes) -> bytes:
+    async def _renewed(self, app: GuardedApp, cookie: bytes) -> Pass:
         """Return the fields of a renewed or ended session; without the store the request just passes."""
         try:
-            return lines(await self._sessions.renew(app.name, cookie) or ())
+            return Pass(to_client=lines(await self._sessions.renew(app.name, cookie) or ()))
         except StoreUnavailable:
-            return b""
+            return PLAIN

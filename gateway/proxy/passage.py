@@ -13,7 +13,7 @@ from gateway.http.body import ChunkedBody, Framing, UntilClose, request_framing
 from gateway.http.fields import forward_request, forward_response
 from gateway.http.head import RequestHead, ResponseHead
 from gateway.proxy.sites import Site
-from gateway.proxy.steps import ClientInfo
+from gateway.proxy.steps import PLAIN, ClientInfo, Pass
 from gateway.proxy.upstream import Reuse
 from gateway.proxy.upstream_connection import UpstreamConnection
 
@@ -46,7 +46,7 @@ class Crossing(Protocol):
 class Passage:
     """Relays requests and answers between one client connection and its apps, one exchange at a time."""
 
-    __slots__ = ("_close", "_connection", "_crossing", "_extra", "_framing", "_head", "_unchunked",
+    __slots__ = ("_close", "_connection", "_crossing", "_framing", "_head", "_step", "_unchunked",
                  "is_request_whole")
 
     def __init__(self, crossing: Crossing) -> None:
@@ -54,26 +54,25 @@ class Passage:
         self._connection: UpstreamConnection | None = None
         self._framing: Framing | None = None
         self._head: RequestHead | None = None
-        self._extra = b""
+        self._step = PLAIN
         self._close = False
         self._unchunked: ChunkedBody | None = None
         self.is_request_whole = True
 
-    def begin(self, site: Site, head: RequestHead, body: bytes, client: ClientInfo, *, request_id: bytes,
-              extra: bytes = b"") -> bytes:
+    def begin(self, step: Pass, site: Site, head: RequestHead, body: bytes, client: ClientInfo, *,
+              request_id: bytes) -> bytes:
         """Send a request on with what came of its body, and return the bytes beyond it.
 
-        `extra` is complete field lines for the answer, which they make private. Raises RequestRefused for
-        a malformed chunk, before anything was sent.
+        Raises RequestRefused for a malformed chunk, before anything was sent.
         """
         framing = request_framing(head)
         size = framing.feed(body) if framing is not None else 0
         self._head = head
         self._framing = framing
-        self._extra = extra
+        self._step = step
         self.is_request_whole = is_whole = framing is None or framing.is_complete
         wire = forward_request(head, peer=client.peer.encode(), scheme=client.scheme,
-                               is_trusted=client.is_trusted, request_id=request_id,
+                               is_trusted=client.is_trusted, request_id=request_id, extra=step.to_app,
                                keeps_expect=head.expects_continue)
         reuse = Reuse.ANY if head.method in SAFE_METHODS and not head.has_body else Reuse.RECENT
         site.upstream.attach(self, wire + body[:size] if size else wire, method=head.method, reuse=reuse,
@@ -129,7 +128,8 @@ class Passage:
             is_until_close = True
         self._close = close = is_until_close or crossing.must_close or not self.is_request_whole
         crossing.begun(head.status)
-        wire = forward_response(head, close=close, extra=self._extra, private=bool(self._extra),
+        added = self._step.to_client
+        wire = forward_response(head, close=close, extra=added, private=bool(added),
                                 until_close=is_until_close)
         crossing.write(wire + self._relayed(body) if body else wire)
 

@@ -58,25 +58,50 @@ class Intercept:
     body_limit: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Renew:
-    """Passes a request through once `fields` has returned what to add to its answer.
+class Standing(Protocol):
+    """Is the session that a request rides on, for those who stay open longer than a request does."""
 
-    That is complete Set-Cookie lines, each with its CRLF, or nothing. An answer with such an addition is
-    made private (BEHAVIOUR 12).
+    def holds(self) -> bool | None:
+        """Say without waiting whether it still stands; None when only its row can tell."""
+
+    async def ask(self) -> bool:
+        """Ask the row; while the store is out, what stood goes on standing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """Passes a request through, with what the gateway adds to it.
+
+    `to_app` is complete field lines for the app, each with its CRLF: who the user is. `to_client` is complete
+    Set-Cookie lines; an answer with such an addition is made private (BEHAVIOUR 12). `standing` is None for
+    a request of nobody we know.
     """
 
-    fields: Callable[[], Awaitable[bytes]]
+    to_app: bytes = field(default=b"", repr=False)
+    to_client: bytes = field(default=b"", repr=False)
+    standing: Standing | None = None
 
 
-Step = Intercept | Renew
+PLAIN = Pass()
+"""Passes a request through as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Cannot say without waiting; `decide` returns what can be said then. The body waits meanwhile."""
+
+    decide: Callable[[], Awaitable[Pass | Reply]]
+
+
+Step = Pass | Ask | Intercept | Reply
+"""What a request needs; a Reply is given at once, whatever of the body is still to come."""
 
 
 class Interceptor(Protocol):
     """Looks at each request before it goes on."""
 
-    def examine(self, site: Site, head: RequestHead, client: ClientInfo) -> Step | None:
-        """Say what this request needs; None passes it through.
+    def examine(self, site: Site, head: RequestHead, client: ClientInfo) -> Step:
+        """Say what this request needs.
 
         It is called for every request and must not wait. Raises `gateway.errors.RequestRefused`.
         """

@@ -23,7 +23,7 @@ from gateway.proxy.ids import RequestIds
 from gateway.proxy.limits import Limits
 from gateway.proxy.peers import Peers
 from gateway.proxy.sites import Site, Sites
-from gateway.proxy.steps import ClientInfo, Step
+from gateway.proxy.steps import PLAIN, ClientInfo, Step
 from gateway.proxy.surroundings import Surroundings
 from gateway.proxy.tasks import Tasks
 from gateway.proxy.upstream import Address, Upstream
@@ -92,8 +92,8 @@ class Watcher:
 class PassAll:
     """Is an Interceptor that lets everything pass."""
 
-    def examine(self, site: Site, head: RequestHead, client: ClientInfo) -> Step | None:
-        return None
+    def examine(self, site: Site, head: RequestHead, client: ClientInfo) -> Step:
+        return PLAIN
 
 
 class Side:

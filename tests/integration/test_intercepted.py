@@ -10,7 +10,7 @@ from gateway.errors import AppUnavailable, RequestRefused, StoreUnavailable
 from gateway.http.head import RequestHead
 from gateway.proxy.limits import Limits
 from gateway.proxy.sites import Site
-from gateway.proxy.steps import ClientInfo, Intercept, Renew, Reply, Step, WholeRequest
+from gateway.proxy.steps import PLAIN, Ask, ClientInfo, Intercept, Pass, Reply, Step, WholeRequest
 from tests.helpers.proxy import HOST, PATIENCE, Side, World, beside, on_uvloop, world
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -31,10 +31,10 @@ class Door:
         self.step = step
         self.clients: list[ClientInfo] = []
 
-    def examine(self, site: Site, head: RequestHead, client: ClientInfo) -> Step | None:
+    def examine(self, site: Site, head: RequestHead, client: ClientInfo) -> Step:
         self.clients.append(client)
         if head.target != b"/login":
-            return None
+            return PLAIN
         if isinstance(self.step, Exception):
             raise self.step
         return self.step
@@ -309,18 +309,18 @@ async def test_the_stop_lets_a_handler_finish() -> None:
         await draining
 
 
-# Renew.
+# What must be asked about.
 
 
 @on_uvloop
 async def test_a_renewal_is_added_to_the_apps_answer() -> None:
     """The request passes once the fields are there, and its answer is made private."""
 
-    async def fields() -> bytes:
+    async def decide() -> Pass:
         await asyncio.sleep(0)
-        return b"Set-Cookie: a=1\r\n"
+        return Pass(to_client=b"Set-Cookie: a=1\r\n")
 
-    async with world(interceptor=Door(Renew(fields=fields))) as gateway:
+    async with world(interceptor=Door(Ask(decide=decide))) as gateway:
         client = await gateway.client()
         await client.sends(b"POST /login HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\nbo")
         await client.sends(b"dy" + GET)
@@ -342,10 +342,10 @@ async def test_a_renewal_is_added_to_the_apps_answer() -> None:
 async def test_a_renewal_with_nothing_to_add_leaves_the_answer_alone() -> None:
     """Empty fields change nothing."""
 
-    async def fields() -> bytes:
-        return b""
+    async def decide() -> Pass:
+        return PLAIN
 
-    async with world(interceptor=Door(Renew(fields=fields))) as gateway:
+    async with world(interceptor=Door(Ask(decide=decide))) as gateway:
         client = await gateway.client()
         await client.sends(b"GET /login HTTP/1.1\r\n" + HOST + b"\r\n")
         app = await gateway.app.accepts()
@@ -358,10 +358,10 @@ async def test_a_renewal_with_nothing_to_add_leaves_the_answer_alone() -> None:
 async def test_a_renewal_that_breaks_is_a_503() -> None:
     """The request does not reach the app, and the connection goes on."""
 
-    async def fields() -> bytes:
+    async def decide() -> Pass:
         raise StoreUnavailable("no")
 
-    async with world(interceptor=Door(Renew(fields=fields))) as gateway:
+    async with world(interceptor=Door(Ask(decide=decide))) as gateway:
         client = await gateway.client()
         await client.sends(b"GET /login HTTP/1.1\r\n" + HOST + b"\r\n")
         assert (await client.gets_answer())[0].startswith(b"HTTP/1.1 503 ")
@@ -373,11 +373,11 @@ async def test_a_client_that_leaves_during_a_renewal_is_not_passed_on() -> None:
     """Nothing reaches the app for a client that is gone."""
     may_go_on = asyncio.Event()
 
-    async def fields() -> bytes:
+    async def decide() -> Pass:
         await may_go_on.wait()
-        return b""
+        return PLAIN
 
-    async with world(interceptor=Door(Renew(fields=fields))) as gateway:
+    async with world(interceptor=Door(Ask(decide=decide))) as gateway:
         client = await gateway.client()
         await client.sends(b"GET /login HTTP/1.1\r\n" + HOST + b"\r\n")
         await gateway.until(lambda: len(gateway.tasks))

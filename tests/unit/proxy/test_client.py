@@ -5,7 +5,7 @@ import pytest
 from gateway.http.head import RequestHead
 from gateway.proxy.limits import Limits
 from gateway.proxy.sites import Site
-from gateway.proxy.steps import ClientInfo, Intercept, Renew, Reply, Step, WholeRequest
+from gateway.proxy.steps import Ask, ClientInfo, Intercept, Pass, Reply, Step, WholeRequest
 from tests.helpers.desk import Desk
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -19,10 +19,10 @@ def put(length: int, body: bytes = b"") -> bytes:
 class Door:
     """Is an Interceptor that always says the same."""
 
-    def __init__(self, step: Step | None) -> None:
+    def __init__(self, step: Step) -> None:
         self.step = step
 
-    def examine(self, site: Site, head: RequestHead, client: ClientInfo) -> Step | None:
+    def examine(self, site: Site, head: RequestHead, client: ClientInfo) -> Step:
         return self.step
 
 
@@ -312,10 +312,10 @@ async def test_a_reply_to_a_client_that_left_is_dropped() -> None:
 async def test_a_renewed_request_keeps_its_body() -> None:
     """What comes while the fields are waited for goes on with the request."""
 
-    async def fields() -> bytes:
-        return b"Set-Cookie: a=1\r\n"
+    async def decide() -> Pass:
+        return Pass(to_client=b"Set-Cookie: a=1\r\n")
 
-    desk = Desk(interceptor=Door(Renew(fields=fields)))
+    desk = Desk(interceptor=Door(Ask(decide=decide)))
     app, client = desk.app(), desk.client()
     client.sends(put(4, b"bo"))
     client.sends(b"dy" + GET)

@@ -6,7 +6,7 @@ from gateway.errors import AppUnavailable, RequestRefused
 from gateway.http.head import HeadLimits, parse_request
 from gateway.proxy.passage import Passage
 from gateway.proxy.sites import Site
-from gateway.proxy.steps import ClientInfo
+from gateway.proxy.steps import ClientInfo, Pass
 from tests.helpers.desk import App, Desk
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -52,7 +52,7 @@ class Bridge:
         assert head is not None
         site = Site(name="shop", hosts=("*",), upstream=self.desk.upstream)
         info = ClientInfo(peer="192.0.2.1", address="192.0.2.1", scheme=b"https", is_trusted=False)
-        return self.passage.begin(site, head, request[head.size:], info, request_id=b"id", extra=extra)
+        return self.passage.begin(Pass(to_client=extra), site, head, request[head.size:], info, request_id=b"id")
 
 
 def request(*lines: bytes, method: bytes = b"GET", version: bytes = b"1.1") -> bytes:
