@@ -301,3 +301,51 @@ class TestClientAddress:
     def test_by_default_nobody_is_trusted(self) -> None:
         """Without trusted proxies the peer is the client."""
         assert client_address("10.0.0.1", b"2.2.2.2", ()) == "10.0.0.1"
+
+
+SWITCH = [b"Connection: Upgrade", b"Upgrade: websocket"]
+
+
+class TestUpgrade:
+    def test_an_opening_arrives_as_one(self) -> None:
+        """The app gets both fields once, in our spelling, and the keys of the handshake as they were."""
+        lines = onward(b"connection: keep-alive, Upgrade", b"upgrade: WebSocket", b"Sec-WebSocket-Key: x")
+        assert lines[0] == b"Sec-WebSocket-Key: x"
+        assert lines[-2:] == SWITCH
+        assert len(lines) == 7
+
+    @pytest.mark.parametrize("fields", [
+        [b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAM"],
+        [b"Connection: Upgrade", b"Upgrade: h2c, websocket"], [b"Connection: Upgrade"], [b"Upgrade: websocket"],
+    ])
+    def test_other_upgrades_end_here(self, fields: list[bytes]) -> None:
+        """Nothing of them reaches the app, so it answers in HTTP/1.1."""
+        assert passed(b"A: 1", *fields) == [b"A: 1"]
+
+    def test_the_granted_switch_goes_back(self) -> None:
+        """The client gets both fields once, whatever else the app names, and never Connection: close."""
+        raw = (b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade, x-hop\r\nX-Hop: 1\r\n"
+               b"Sec-WebSocket-Accept: x\r\nContent-Length: 0\r\n\r\n")
+        head = parse_response(raw, LIMITS, expects_upgrade=True)
+        assert head is not None
+        assert forward_response(head, close=True) == b"\r\n".join(
+            [b"HTTP/1.1 101 Switching Protocols", b"Sec-WebSocket-Accept: x", *SWITCH, b"", b""])
+
+
+class TestExtraToApp:
+    def test_identity_lines_come_as_given(self) -> None:
+        """They cannot be displaced: neither by fields of the same name nor by Connection."""
+        extra = b"X-Forwarded-User: kim\r\nX-Sluicegate-Assertion: e.y.J\r\n"
+        head = request(b"X-Forwarded-User: root", b"x_sluicegate.assertion: forged",
+                       b"Connection: X-Forwarded-User, X-Sluicegate-Assertion, close")
+        wire = forward_request(head, peer=b"10.0.0.9", scheme=b"http", is_trusted=False, request_id=b"ours",
+                               extra=extra)
+        assert wire == b"GET /x HTTP/1.1\r\nHost: a.test\r\n" + extra + OWN
+
+
+@pytest.mark.parametrize("line", [b"HTTP/1.1 204 No Content", b"HTTP/1.1 103 Early Hints"])
+def test_framing_of_no_body_ends_here(line: bytes) -> None:
+    """Clients that read a body after 1xx or 204 would take the next answer for it (RFC 9112 6.3)."""
+    for field in (b"Content-Length: 5", b"Transfer-Encoding: chunked"):
+        wire = forward_response(response(b"A: 1", field, line=line), close=False)
+        assert wire == line + b"\r\nA: 1\r\n\r\n"

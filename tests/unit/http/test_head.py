@@ -367,3 +367,66 @@ class TestResponse:
         """Too many fields, or too large a head, is 502."""
         with pytest.raises(AppUnavailable):
             parse_response(raw, HeadLimits(head_bytes=100, fields=2))
+
+
+OPENING = (b"Connection: Upgrade", b"Upgrade: websocket")
+
+
+def opening(*fields: bytes, line: bytes = b"GET /live HTTP/1.1") -> bytes | None:
+    """Return what a request with these fields asks to become."""
+    return request(line, b"Host: a", *fields).upgrade
+
+
+class TestUpgrade:
+    @pytest.mark.parametrize("fields", [
+        OPENING,
+        (b"connection: keep-alive, upgrade", b"upgrade: WebSocket"),
+        (b"Connection: keep-alive", b"Connection: Upgrade", b"Upgrade:websocket "),
+        (*OPENING, b"Content-Length: 0"),
+    ])
+    def test_a_websocket_can_be_opened(self, fields: tuple[bytes, ...]) -> None:
+        """Browsers write the options in either order and case (RFC 6455 4.1)."""
+        assert opening(*fields) == b"websocket"
+
+    @pytest.mark.parametrize("fields", [
+        (), (b"Connection: Upgrade",), (b"Upgrade: websocket",), (b"Connection: keep-alive", b"Upgrade: websocket"),
+        (*OPENING, b"Upgrade: websocket"), (b"Connection: Upgrade", b"Upgrade: websocket, h2c"),
+        (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAM"),
+        (b"Connection: Upgrade", b"Upgrade: websocket/13"), (b"Connection: Upgrade", b"Upgrade:"),
+        (*OPENING, b"Content-Length: 1"), (*OPENING, b"Transfer-Encoding: chunked"),
+        (b"Connection: x-upgrade", b"Upgrade: websocket"), (b"Connection: Upgrade", b"Up_grade: websocket"),
+    ])
+    def test_nothing_else_can(self, fields: tuple[bytes, ...]) -> None:
+        """h2c, several protocols, a body that would follow: such a request stays a request."""
+        assert opening(*fields) is None
+
+    @pytest.mark.parametrize("line", [b"POST / HTTP/1.1", b"GET / HTTP/1.0", b"HEAD / HTTP/1.1"])
+    def test_only_a_get_of_http_11_can(self, line: bytes) -> None:
+        """Other methods open nothing (RFC 6455 4.1), and HTTP/1.0 knows no Upgrade (RFC 9110 7.8)."""
+        assert opening(*OPENING, line=line) is None
+
+    def test_a_switch_that_was_asked_for_is_taken(self) -> None:
+        """A 101 with both fields is an answer to an opening."""
+        raw = b"HTTP/1.1 101 Switching\r\nupgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n"
+        head = parse_response(raw + b"\x81\x00", LIMITS, expects_upgrade=True)
+        assert head is not None
+        assert (head.status, head.size) == (101, len(raw))
+
+    @pytest.mark.parametrize("raw", [
+        b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\n\r\n",
+        b"HTTP/1.1 101 S\r\nConnection: Upgrade\r\n\r\n",
+        b"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+        b"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: websocket\r\n\r\n",
+        b"HTTP/1.0 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    ])
+    def test_no_other_switch_is_taken(self, raw: bytes) -> None:
+        """An app that switches to something else than it was asked for has failed."""
+        with pytest.raises(AppUnavailable):
+            parse_response(raw, LIMITS, expects_upgrade=True)
+
+    def test_a_refused_opening_is_an_answer_like_any(self) -> None:
+        """426 and the like pass when a switch was expected."""
+        raw = b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n"
+        head = parse_response(raw, LIMITS, expects_upgrade=True)
+        assert head is not None
+        assert head.status == 426
