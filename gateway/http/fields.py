@@ -12,6 +12,7 @@ from typing import Literal
 from gateway.http.cookies import without_own
 from gateway.http.head import RequestHead, ResponseHead, connection_options
 from gateway.http.marks import FOLD
+from gateway.http.rewriting import Rewrite
 
 CRLF = b"\r\n"
 SWITCHING_PROTOCOLS = 101
@@ -169,13 +170,15 @@ def _sent(head: RequestHead, name: bytes) -> list[bytes]:
 
 
 def forward_response(head: ResponseHead, *, close: bool, extra: bytes = b"", private: bool = False,
-                     body_length: int | None = None, until_close: bool = False) -> bytes:
+                     body_length: int | None = None, until_close: bool = False,
+                     rewrite: Rewrite | None = None, origin: bytes = b"") -> bytes:
     """Return the head for the client, its blank line included.
 
     `extra` are complete field lines, each with its CRLF. `private` forbids every cache to keep the answer
     (BEHAVIOUR: an answer to which the gateway adds Set-Cookie). With `body_length` (bytes) the body is sent
     whole; with `until_close` it is sent without chunks and ended by closing, as HTTP/1.0 needs. A 101 says
-    what the connection becomes, whatever else was asked for.
+    what the connection becomes, whatever else was asked for. `rewrite` puts `origin`, under which the client
+    came, where the app wrote one of its own.
     """
     raw = head.raw
     unwanted: list[bytes] = []
@@ -194,6 +197,8 @@ def forward_response(head: ResponseHead, *, close: bool, extra: bytes = b"", pri
         extra += b"Cache-Control: private, no-store\r\n"
     if unwanted:
         raw = _without(raw, unwanted)
+    if rewrite is not None:
+        raw = rewrite.translate(raw, origin)
     if body_length is not None:
         extra += b"Content-Length: %d\r\n" % body_length
     if head.status == SWITCHING_PROTOCOLS:
