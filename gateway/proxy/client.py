@@ -41,15 +41,16 @@ class State(Enum):
 class ClientConnection(asyncio.Protocol):
     """Serves one client connection: a protocol for `loop.create_server`, and a `Crossing`."""
 
-    __slots__ = ("_around", "_buffer", "_collecting", "_is_app_held", "_is_eof", "_is_write_paused",
+    __slots__ = ("_announced", "_around", "_buffer", "_collecting", "_is_app_held", "_is_eof", "_is_write_paused",
                  "_pace", "_passage", "_peer", "_register", "_since", "_state", "_transport", "_turn")
 
     _transport: asyncio.Transport
     _pace: Pace
     _peer: ClientInfo
 
-    def __init__(self, around: Surroundings, register: Register) -> None:
+    def __init__(self, around: Surroundings, register: Register, announced: ClientInfo | None = None) -> None:
         self._around = around
+        self._announced = announced
         self._register = register
         self._state = State.IDLE
         self._since = around.clock()
@@ -80,7 +81,7 @@ class ClientConnection(asyncio.Protocol):
             transport.abort()
             return
         self._pace = Pace(transport, self._since)
-        self._peer = self._around.peers.info(peername[0])
+        self._peer = self._announced or self._around.peers.info(peername[0])
         transport.set_write_buffer_limits(high=self._around.limits.write_buffer)
         self._register.opened(self)
 
@@ -105,6 +106,8 @@ class ClientConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Close, unless an answer is owed: a client may end its side once it has asked (RFC 9112 9.6)."""
         self._is_eof = True
+        if not self._transport.can_write_eof():  # TLS has no half-closed connections
+            return False
         if self._state is State.PASSING:
             return self._passage is not None and self._passage.is_request_whole
         return self._state is State.HANDLING or (self._state is State.IDLE and self._is_write_paused)
@@ -344,7 +347,7 @@ class ClientConnection(asyncio.Protocol):
             return
         # Closing now would reset the connection under unread bytes, and the client could lose the answer.
         self._buffer = b""
-        self._transport.write_eof()
+        self._pace.end()
         self._regulate()
 
     def _cut(self) -> None:

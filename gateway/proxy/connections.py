@@ -8,14 +8,15 @@ import asyncio
 
 from gateway.proxy.client import ClientConnection
 from gateway.proxy.limits import SWEEP_SECONDS
+from gateway.proxy.steps import ClientInfo
 from gateway.proxy.surroundings import OpenConnection, Surroundings
 
 
 class Connections:
     """Makes a connection's protocol when called (`loop.create_server(connections, …)`), and owns it.
 
-    `start` sets the timer going; `drain` ends everything. The order of a whole stop: close the listeners,
-    `drain`, then `Tasks.close`, then each `Upstream.close`.
+    `start` sets the timer going; `drain` ends everything. The order of a whole stop: `wind_down`, close the
+    listeners, `drain`, then `Tasks.close`, then each `Upstream.close`.
     """
 
     __slots__ = ("_around", "_emptied", "_is_draining", "_open", "_timer")
@@ -27,9 +28,9 @@ class Connections:
         self._timer: asyncio.TimerHandle | None = None
         self._is_draining = False
 
-    def __call__(self) -> ClientConnection:
-        """Make the protocol of one connection."""
-        return ClientConnection(self._around, self)
+    def __call__(self, announced: ClientInfo | None = None) -> ClientConnection:
+        """Make the protocol of one connection; `announced` is its client, where a balancer has named one."""
+        return ClientConnection(self._around, self, announced)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -43,12 +44,23 @@ class Connections:
         """Look after the time limits from now on."""
         self._timer = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._tick)
 
-    async def drain(self, grace: float) -> None:
-        """Close idle connections now, busy ones after their exchange, and after `grace` seconds all."""
+    def wind_down(self) -> None:
+        """Let each connection close after the exchange that runs, or after the next one."""
         self._is_draining = True
+
+    async def drain(self, grace: float, *, quiet: float = 0.0) -> None:
+        """End every connection: after its next answer, when it was idle for `quiet` seconds, or after `grace`.
+
+        Closing an idle connection at once could meet a request that is under way: who uses the connection
+        again soon is answered once more, and told that it closes.
+        """
+        self.wind_down()
+        await asyncio.sleep(0)  # a connection that was just accepted is known by then
+        quiet = min(quiet, grace)
+        await self._is_emptied_within(quiet)
         for connection in tuple(self._open):
             connection.drain()
-        if not await self._is_emptied_within(grace):
+        if not await self._is_emptied_within(grace - quiet):
             for connection in tuple(self._open):
                 connection.abort()
             await self._is_emptied_within(SWEEP_SECONDS)

@@ -1,6 +1,7 @@
 """How fast one client gives and takes.
 
-Owns whether the client is read, and since when it has taken nothing of what waits for it.
+Owns whether the client is read, since when it has taken nothing of what waits for it, and whether a body
+comes fast enough.
 """
 
 import asyncio
@@ -39,8 +40,37 @@ class Pace:
             self.moved = now
         return unsent
 
+    def end(self) -> None:
+        """Say that nothing more will be sent, and read on; TLS cannot say it without closing."""
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
     def reset(self) -> None:
         """Close by a reset, which no client takes for the end of an answer."""
         connected: socket.socket = self._transport.get_extra_info("socket")
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         self._transport.abort()
+
+
+class BodyPace:
+    """Measures how fast a request's body comes: at `rate` bytes a second, `grace` seconds of pauses excepted.
+
+    Bytes earn time and time is spent, so one burst buys no long silence. While the gateway does not read, for
+    the app takes no more, no time is spent: who is held back is not slow.
+    """
+
+    __slots__ = ("_grace", "_left", "_looked", "_rate", "received")
+
+    def __init__(self, now: float, *, grace: float, rate: int) -> None:
+        self._looked = now
+        self._grace = self._left = grace
+        self._rate = rate
+        self.received = 0
+
+    def is_slow(self, now: float, *, is_held: bool) -> bool:
+        """Say whether the time is used up; called about once a second."""
+        elapsed, self._looked = now - self._looked, now
+        received, self.received = self.received, 0
+        if not is_held:
+            self._left = min(self._grace, self._left + received / self._rate) - elapsed
+        return self._left < 0

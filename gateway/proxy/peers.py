@@ -4,6 +4,7 @@ Owns the trusted proxies. Nobody is believed unless named there.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from gateway.http.fields import client_address
@@ -27,6 +28,14 @@ class Peers:
         address = _unmapped(host)
         is_trusted = any(address in network for network in self._trusted)
         return ClientInfo(peer=str(address), address=str(address), scheme=self._scheme, is_trusted=is_trusted)
+
+    def announced(self, balancer: str, source: IPv4Address | IPv6Address | None) -> ClientInfo:
+        """Return what is known of a client that a PROXY preamble names; None where it names nobody.
+
+        A balancer that speaks it does not look into requests, so their fields are the client's own: they are
+        believed only if the named client is itself a trusted proxy, never because the balancer is.
+        """
+        return replace(self.info(balancer), is_trusted=False) if source is None else self.info(str(source))
 
     def walk(self, peer: ClientInfo, head: RequestHead) -> ClientInfo:
         """Return who sent this request: the peer itself, or whom a trusted proxy names."""

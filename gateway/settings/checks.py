@@ -50,6 +50,19 @@ def _same_listener(root: Table) -> Iterator[Mistake]:
         yield ("private", "listen"), "is the public listener's address; operators need one of their own"
 
 
+def _half_a_certificate(root: Table) -> Iterator[Mistake]:
+    listen = table_of(root.get("listen"))
+    for key, other in (("certificate", "key"), ("key", "certificate")):
+        if key in listen and other not in listen:
+            yield ("listen", other), f"is missing; listen.{key} is of no use without it"
+
+
+def _nobody_announces(root: Table) -> Iterator[Mistake]:
+    listen = table_of(root.get("listen"))
+    if listen.get("proxy_protocol") is True and not listen.get("trusted_proxies"):
+        yield ("listen", "proxy_protocol"), "needs trusted_proxies: nobody else may say whose connection it is"
+
+
 def _no_app(root: Table) -> Iterator[Mistake]:
     if not root.get("app"):
         yield ("app",), "is missing; at least one [[app]] table says what stands behind the gateway"
@@ -113,6 +126,8 @@ def _source_users(root: Table) -> Iterator[Mistake]:
 CHECKS: tuple[Callable[[Table], Iterator[Mistake]], ...] = (
     _secrets_without_state_folder,
     _same_listener,
+    _half_a_certificate,
+    _nobody_announces,
     _no_app,
     _app_names,
     _app_places,

@@ -94,6 +94,15 @@ def read_private_path(value: object, info: ValidationInfo) -> Path:
     return surroundings(info).folder / value
 
 
+def read_file_path(value: object, info: ValidationInfo) -> Path:
+    """Read the path of a file, relative to the configuration file."""
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value or "\0" in value:
+        mistake("must be the path of a file")
+    return surroundings(info).folder / value
+
+
 def secret_url(*schemes: str, word: str = "") -> PlainValidator:
     """Return the validator of a URL with one of these schemes: by reference, or plain without a password.
 
@@ -132,4 +141,5 @@ def _holds_password(url: str) -> bool:
 
 
 SecretText = Annotated[Secret, PlainValidator(read_secret)]
+FilePath = Annotated[Path, PlainValidator(read_file_path)]
 FolderPath = Annotated[Path, PlainValidator(read_private_path)]

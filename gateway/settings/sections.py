@@ -14,7 +14,7 @@ from gateway.errors import Problem
 from gateway.identifiers import Comparison
 from gateway.model import Phase, Secret
 from gateway.settings import positions
-from gateway.settings.secrets import FolderPath, SecretText, secret_url
+from gateway.settings.secrets import FilePath, FolderPath, SecretText, secret_url
 from gateway.settings.values import (
     Address,
     AppAddress,
@@ -43,6 +43,11 @@ class ListenSection(Section):
 
     public: ListenAddress = Address(host="127.0.0.1", port=8080)
     trusted_proxies: tuple[Network, ...] = ()
+    proxy_protocol: bool = False
+    certificate: FilePath | None = None
+    key: FilePath | None = None
+    drain_delay_seconds: Annotated[float, Field(ge=0, le=600)] = 0
+    drain_seconds: Seconds = 3.0  # for clients: a login that has begun takes one
 
 
 class PrivateSection(Section):

@@ -1,6 +1,7 @@
 """The register of client connections and its timer."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -8,6 +9,12 @@ from tests.helpers.desk import Desk
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5.0):
+        while not condition():
+            await asyncio.sleep(0.001)
 
 
 def test_connections_are_counted_while_they_are_open() -> None:
@@ -44,8 +51,7 @@ async def test_draining_closes_the_idle_and_waits_for_the_busy() -> None:
     busy.sends(GET)
     coming.sends(GET[:5])
     draining = asyncio.get_running_loop().create_task(desk.connections.drain(10.0))
-    await asyncio.sleep(0)
-    assert idle.transport.is_closed
+    await until(lambda: idle.transport.is_closed)
     assert not busy.transport.is_closing()
     coming.sends(GET[5:])
     for one in (app, other):
@@ -57,6 +63,34 @@ async def test_draining_closes_the_idle_and_waits_for_the_busy() -> None:
     for client in (idle, busy, coming):
         client.connection.connection_lost(None)
     await draining
+
+
+async def test_an_idle_connection_is_answered_once_more() -> None:
+    """A request that was under way when the drain began gets its answer, which says that it is the last."""
+    desk = Desk()
+    app, used, unused = desk.app(), desk.client(), desk.client()
+    draining = asyncio.get_running_loop().create_task(desk.connections.drain(10.0, quiet=0.1))
+    await until(lambda: desk.connections.is_draining)
+    used.sends(GET)
+    app.replies(OK)
+    assert b"Connection: close\r\n" in used.gets()
+    assert used.transport.is_closed
+    assert not unused.transport.is_closed
+    await until(lambda: unused.transport.is_closed)
+    for client in (used, unused):
+        client.connection.connection_lost(None)
+    await draining
+
+
+async def test_winding_down_closes_nothing_by_itself() -> None:
+    """Answers say that they are the last, and whoever is idle stays."""
+    desk = Desk()
+    app, used, unused = desk.app(), desk.client(), desk.client()
+    desk.connections.wind_down()
+    used.sends(GET)
+    app.replies(OK)
+    assert b"Connection: close\r\n" in used.gets()
+    assert not unused.transport.is_closed
 
 
 async def test_an_answer_that_was_begun_before_is_finished() -> None:

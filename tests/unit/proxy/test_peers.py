@@ -1,6 +1,6 @@
 """Who sent a request."""
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 
@@ -62,3 +62,14 @@ def test_a_trusted_proxys_scheme_is_taken_if_it_is_one(proto: tuple[bytes, ...],
 def test_addresses_are_walked_from_the_right() -> None:
     """The first address that no trusted proxy has is the client's, whatever stands left of it."""
     assert walked("10.0.0.1", b"X-Forwarded-For: 6.6.6.6, 203.0.113.9, 10.0.0.2") == ("203.0.113.9", b"http")
+
+
+def test_a_balancer_lends_nobody_its_trust() -> None:
+    """Whom a preamble names is believed in X-Forwarded-For only if it is a trusted proxy itself, and nobody's name never."""
+    peers = Peers(trusted=TRUSTED, scheme=b"https")
+    client = peers.announced("10.0.0.1", ip_address("192.0.2.7"))
+    assert client == ClientInfo(peer="192.0.2.7", address="192.0.2.7", scheme=b"https", is_trusted=False)
+    assert peers.walk(client, head(b"X-Forwarded-For: 203.0.113.9")).address == "192.0.2.7"
+    assert peers.announced("10.0.0.1", ip_address("10.9.9.9")).is_trusted
+    assert peers.announced("10.0.0.1", None) == ClientInfo(peer="10.0.0.1", address="10.0.0.1", scheme=b"https",
+                                                           is_trusted=False)

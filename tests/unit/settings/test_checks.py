@@ -121,3 +121,18 @@ def test_tables_of_any_kind_are_looked_at_without_harm(section: str, value: obje
     apart = {**SOUND, "app": two, section: value}
     places = [path for path, _ in mistakes_between(apart)]
     assert section == "app" or ("app", 1, "source") in places
+
+
+@pytest.mark.parametrize(("key", "missing"), [("certificate", "key"), ("key", "certificate")])
+def test_a_certificate_needs_its_key(key: str, missing: str) -> None:
+    """And the other way round; both together are well."""
+    assert found(listen={key: "file.pem"}) == [("listen", missing)]
+    assert found(listen={"certificate": "a.pem", "key": "b.pem"}) == []
+
+
+def test_somebody_must_announce_connections() -> None:
+    """With the PROXY protocol and no trusted proxies nobody could ever connect."""
+    assert found(listen={"proxy_protocol": True}) == [("listen", "proxy_protocol")]
+    assert found(listen={"proxy_protocol": True, "trusted_proxies": ()}) == [("listen", "proxy_protocol")]
+    assert found(listen={"proxy_protocol": True, "trusted_proxies": ("10.0.0.0/8",)}) == []
+    assert found(listen={"proxy_protocol": False}) == []

@@ -7,11 +7,12 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.model import Secret
-from gateway.settings.secrets import LONGEST_BYTES, FolderPath, SecretText, Surroundings, secret_url
+from gateway.settings.secrets import LONGEST_BYTES, FilePath, FolderPath, SecretText, Surroundings, secret_url
 
 MARK = "hunter2-Pa55"
 TEXT: TypeAdapter[Secret] = TypeAdapter(SecretText)
 FOLDER: TypeAdapter[Path] = TypeAdapter(FolderPath)
+FILE: TypeAdapter[Path] = TypeAdapter(FilePath)
 URL: TypeAdapter[Secret] = TypeAdapter(Annotated[Secret, secret_url("postgresql", "sqlite", word="embedded")])
 
 
@@ -170,3 +171,12 @@ def test_a_folder_is_taken_from_the_configurations_own(around: Surroundings) -> 
     for value in ("", "a\0b", 1, None):
         with pytest.raises(ValidationError, match="path of a folder"):
             FOLDER.validate_python(value, context=around)
+
+
+def test_a_file_is_taken_from_the_configurations_folder(around: Surroundings) -> None:
+    """As a folder is."""
+    assert FILE.validate_python("key.pem", context=around) == around.folder / "key.pem"
+    assert FILE.validate_python(Path("/key.pem"), context=around) == Path("/key.pem")
+    for value in ("", "a\0b", 1, None):
+        with pytest.raises(ValidationError, match="path of a file"):
+            FILE.validate_python(value, context=around)
