@@ -2,6 +2,10 @@
 
 Owns the counting of body bytes. It must not know what a body means, nor whose connection it is on: the
 bytes pass as they are, and the count says how many of them belong to the body.
+
+The rule of trailers: they travel with the chunks that they follow, up to 8 KiB, and end with them where a
+body goes on whole; they are never merged with the head. One that says something about the message, the
+user or the route ends the exchange, in every spelling, because some applications do merge them.
 """
 
 import re
@@ -10,14 +14,18 @@ from typing import Protocol
 
 from gateway.errors import AppUnavailable, RequestRefused
 from gateway.http.head import RequestHead, ResponseHead
-from gateway.http.marks import TOKEN, VALUE, is_marked_in_request
+from gateway.http.marks import FOLD, TOKEN, VALUE, is_marked_in_request
 
 SIZE_LINE = 256  # bytes of a chunk's first line; extensions are ignored by everyone, so none needs room
 TRAILER_BYTES = 8 * 1024  # bytes of all trailers together, as a request line
 
 _NO_BODY = frozenset({204, 304})
 
-_read_size = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e]*+)?\r\n").fullmatch
+_FORBIDDEN_TRAILERS = (b"authorization", b"content-", b"set-cookie", b"www-authenticate")  # beside the marked ones
+
+# Without the blanks that RFC 9112 7.1.1 lets stand around `;` and `=`: parsers differ about them.
+_EXTENSION = rb";" + TOKEN + rb"++(?:=(?:" + TOKEN + rb"++|\"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e]|\\[\t\x20-\x7e])*+\"))?+"
+_read_size = re.compile(rb"([0-9A-Fa-f]{1,15})(?:" + _EXTENSION + rb")*+\r\n").fullmatch
 _read_trailer = re.compile(rb"(" + TOKEN + rb"++):" + VALUE + rb"*+\r\n").fullmatch
 
 
@@ -71,8 +79,7 @@ class ChunkedBody:
     """Finds the end of a chunked body, and on demand keeps what is inside the chunks.
 
     Each parser that reads sizes, line ends or the CRLF after a chunk more leniently than the next one
-    opens a way to smuggle requests: so none of it is lenient. Trailers must be fields, and none that a
-    proxy acts on, because some servers merge them with the head.
+    opens a way to smuggle requests: so none of it is lenient.
     """
 
     __slots__ = ("_keeps", "_left", "_line", "_payload", "_refuse", "_step", "_trailers", "is_complete")
@@ -143,7 +150,7 @@ class ChunkedBody:
             self.is_complete = True
             return position
         match = _read_trailer(line)
-        if match is None or is_marked_in_request(match[1]):
+        if match is None or _is_forbidden_trailer(match[1]):
             raise self._refuse("A trailer is malformed or not allowed.")
         self._trailers += len(line)
         return position
@@ -156,6 +163,11 @@ class ChunkedBody:
             raise self._refuse("A line of the chunked body is too long.")
         self._line = b"" if end else line
         return (line, end) if end else (None, len(data))
+
+
+def _is_forbidden_trailer(name: bytes) -> bool:
+    """Say whether a field must not come after the body (RFC 9110 6.5.1)."""
+    return is_marked_in_request(name) is not None or name.translate(FOLD).startswith(_FORBIDDEN_TRAILERS)
 
 
 def bad_request(reason: str) -> RequestRefused:

@@ -122,6 +122,15 @@ class TestChunks:
         assert payload_of(b"0\r\n\r\n") == b""
         assert payload_of(b"00A\r\n0123456789\r\n0;x\r\n\r\n") == b"0123456789"
 
+    @pytest.mark.parametrize("extension", [b";a", b";a=b", b";a=\"b;\\\"c\\\\\"", b";a;b=c;d=\"\"", b";a=\" \t\""])
+    def test_extensions_of_the_grammar_are_passed_over(self, extension: bytes) -> None:
+        """They mean nothing to anybody (RFC 9112 7.1.1)."""
+        assert payload_of(b"5" + extension + b"\r\nhello\r\n0" + extension + b"\r\n\r\n") == b"hello"
+
+    def test_trailers_of_the_application_travel(self) -> None:
+        """What says nothing about the message itself belongs to the body."""
+        assert payload_of(b"0\r\nServer-Timing: a\r\nX-Checksum: 1\r\nEmpty:\r\n\r\n") == b""
+
     def test_bytes_after_the_end_are_not_taken(self) -> None:
         """The next request begins right after the last CRLF."""
         body = ChunkedBody(bad_request)
@@ -146,6 +155,8 @@ class TestChunks:
         b"1234567890123456\r\n", b"0000000000000005\r\nhello", b"5\nhello\r\n0\r\n\r\n", b"5\r\r\nhello\r\n0\r\n\r\n",
         b"5;a\nhello\r\n", b"5;a\rb\r\nhello", b"5;\x00\r\nhello", b"5;\xff\r\nhello",
         b"5,\r\nhello", b"\xd9\xa5\r\nhello",
+        b"5;\r\nhello", b"5;=\r\nhello", b"5;a=\r\nhello", b"5; a\r\nhello", b"5;a =b\r\nhello", b"5;a= b\r\nhello",
+        b"5;a=b c\r\nhello", b"5;a=@\r\nhello", b"5;\"a\"\r\nhello", b"5;a=\"b\r\nhello", b"5;a=\"b\"c\r\nhello",
     ])
     def test_a_malformed_size_is_refused(self, wire: bytes) -> None:
         """A size is 1 to 15 hexadecimal digits; no sign, prefix, blank, bare CR or LF (RFC 9112 7.1)."""
@@ -165,6 +176,7 @@ class TestChunks:
         b"A : 1\r\n", b" A: 1\r\n", b"A\r\n", b": 1\r\n", b"A: \x00\r\n", b"A: 1\n", b"A: 1\r2\r\n", b"\n", b"\r\r\n",
         b"Content-Length: 5\r\n", b"transfer_encoding: chunked\r\n", b"Host: b\r\n", b"Cookie: a\r\n",
         b"X-Forwarded-For: 1.1.1.1\r\n", b"X-Sluicegate-User: a\r\n",
+        b"Authorization: Basic x\r\n", b"Content-Type: x\r\n", b"content_encoding: gzip\r\n", b"Set-Cookie: a=b\r\n",
     ])
     def test_a_bad_trailer_is_refused(self, trailer: bytes) -> None:
         """Trailers are fields, and none that a server may take for one of the head's that a proxy acts on."""

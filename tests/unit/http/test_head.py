@@ -191,7 +191,7 @@ class TestRefusedRequest:
 
     @pytest.mark.parametrize("host", [
         b"host/evil", b"user@a", b"a b", b"a;b", b"a,b", b"a:", b"a:b", b"a:123456", b":80", b"", b"a\\b", b"a?b",
-        b"[::1", b"::1", b"[g]", b"a:80:80", b"\xc3\xa9.test", b"a%2eb", b"http://a",
+        b"a\t", b"[::1", b"::1", b"[g]", b"a:80:80", b"\xc3\xa9.test", b"a%2eb", b"http://a",
     ])
     def test_a_malformed_host_is_400(self, host: bytes) -> None:
         """A Host is a name or an address and perhaps a port."""
@@ -229,6 +229,8 @@ class TestRefusedRequest:
         [b"Transfer-Encoding: xchunked"],
         [b"Transfer-Encoding: chunked;a=b"],
         [b"Transfer-Encoding: \x0bchunked"],
+        [b"Transfer-Encoding: chunked\t"],
+        [b"Content-Length: 1\t"],
         [b"Transfer-Encoding:"],
     ])
     def test_doubtful_framing_is_400(self, fields: list[bytes]) -> None:
@@ -342,6 +344,7 @@ class TestResponse:
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\t\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
         b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
