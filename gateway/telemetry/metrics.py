@@ -28,6 +28,7 @@ from gateway.telemetry.series import (
     counter,
     gauge,
 )
+from gateway.telemetry.tally import Tally, shown, tally
 
 FAST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 HASH_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -48,7 +49,7 @@ SOURCE_CALLS = Family(name="sluicegate_source_calls_total", kind=Kind.COUNTER, l
 SOURCE_CALL_SECONDS = Family(name="sluicegate_source_call_seconds", kind=Kind.HISTOGRAM, labels=("source",),
                              meaning="How long a legacy source took to answer.", buckets=FAST_SECONDS)
 SOURCE_BREAKER_OPEN = Family(name="sluicegate_source_breaker_open", kind=Kind.GAUGE, labels=("source",),
-                             meaning="1 while a legacy source is left alone because it failed repeatedly.")
+                             meaning="Workers that leave a legacy source alone because it failed repeatedly.")
 HASH_SECONDS_SPENT = Family(name="sluicegate_hash_seconds", kind=Kind.HISTOGRAM, labels=("stage",),
                             meaning="How long password hashing waited for a thread and how long it ran.",
                             buckets=HASH_SECONDS)
@@ -66,6 +67,8 @@ UPSTREAM_ERRORS = Family(name="sluicegate_upstream_errors_total", kind=Kind.COUN
                          meaning="Requests that an app gave no usable answer to, by what went wrong.")
 ACCESS_LOG_DROPPED = Family(name="sluicegate_access_log_dropped_total", kind=Kind.COUNTER, labels=(),
                             meaning="Access log lines lost because nobody read the log fast enough.")
+WORKER_RESTARTS = Family(name="sluicegate_worker_restarts_total", kind=Kind.COUNTER, labels=(),
+                         meaning="Worker processes that ended by themselves and were replaced.")
 STORE_UP = Family(name="sluicegate_store_up", kind=Kind.GAUGE, labels=(),
                   meaning="Whether the store answered this scrape; without it there are no account numbers.")
 ACCOUNTS = Family(name="sluicegate_accounts", kind=Kind.GAUGE, labels=("source", "state"),
@@ -80,8 +83,11 @@ BUILD_INFO = Family(name="sluicegate_build_info", kind=Kind.GAUGE, labels=("vers
 FAMILIES = (
     LOGINS, MIGRATIONS, PASSWORD_CHANGES, HANDOFFS, THROTTLED, SOURCE_CALLS, SOURCE_CALL_SECONDS,
     SOURCE_BREAKER_OPEN, HASH_SECONDS_SPENT, HASH_QUEUE_DEPTH, HASH_BUSY, PROXIED_REQUESTS, PROXIED_SECONDS,
-    UPSTREAM_ERRORS, ACCESS_LOG_DROPPED, STORE_UP, ACCOUNTS, SIGNING_KEY, SIGNING_KEY_AGE, BUILD_INFO,
+    UPSTREAM_ERRORS, ACCESS_LOG_DROPPED, WORKER_RESTARTS, STORE_UP, ACCOUNTS, SIGNING_KEY, SIGNING_KEY_AGE, BUILD_INFO,
 )
+
+SUMMED_GAUGES = frozenset({SOURCE_BREAKER_OPEN.name, HASH_QUEUE_DEPTH.name, HASH_BUSY.name})
+"""Gauges of one worker each; the others are the same for all."""
 
 NO_APP = "-"
 """The `app` of a request that no app serves (421, or refused before its Host was known)."""
@@ -121,7 +127,8 @@ class KeyRow:
 class Pulled:
     """What can only be looked up, at the time of one scrape.
 
-    `accounts` is None when the store did not answer. `open_breakers` names sources.
+    `accounts` is None when the store did not answer. `open_breakers` names sources. `sums` are over all
+    workers, this one included; None where this process is the only one.
     """
 
     accounts: Sequence[SourceCount] | None = None
@@ -129,6 +136,7 @@ class Pulled:
     hash_busy: int = 0
     open_breakers: frozenset[str] = frozenset()
     keys: Sequence[KeyRow] = field(default_factory=tuple)
+    sums: Tally | None = None
     access_log_dropped: int = 0
 
 
@@ -234,8 +242,17 @@ class Metrics:
         """Return no family: the registry need not collect in order to register."""
         return ()
 
+    def tally(self, here: Pulled) -> Tally:
+        """Return what this worker adds to the sums over all; `here` is what was looked up for it."""
+        return tally(family for family in self._families(here) if _adds_up(family))
+
     def collect(self) -> Iterable[Metric]:
-        """Return every family as it stands now."""
+        """Return every family as it stands now, or stood when the sums were made."""
+        sums = self._pulled.sums
+        for family in self._families(self._pulled):
+            yield shown(family, sums) if sums is not None and _adds_up(family) else family
+
+    def _families(self, pulled: Pulled) -> Iterable[Metric]:
         yield from (series.collect() for series in (
             self._logins, self._migrations, self._changes, self._handoffs, self._throttled,
             self._source_calls, self._source_seconds, self._hash_seconds, self._upstream_errors,
@@ -244,7 +261,8 @@ class Metrics:
             (app, status_class): count for app, traffic in self._traffic.items()
             for status_class, count in zip(STATUS_CLASSES, traffic.by_class, strict=True)})
         yield gauge(BUILD_INFO, {(self._version, platform.python_version()): 1})
-        yield from self._collect_pulled(self._pulled)
+        yield counter(WORKER_RESTARTS, {(): 0})  # the supervisor adds them to the sums
+        yield from self._collect_pulled(pulled)
 
     def _collect_pulled(self, pulled: Pulled) -> Iterable[Metric]:
         resting: dict[Labels, float] = {(source,): source in pulled.open_breakers for source in self._sources}
@@ -262,6 +280,11 @@ class Metrics:
         """Return a number for each source and state, also those of which there are no accounts."""
         numbers: dict[Labels, float] = dict.fromkeys(product(self._sources, AccountState), 0)
         return numbers | {(row.source, row.state): row.accounts for row in counted}
+
+
+def _adds_up(family: Metric) -> bool:
+    """Say whether the sum of all workers is what a reader of this metric wants to know."""
+    return family.type in ("counter", "histogram") or family.name in SUMMED_GAUGES
 
 
 def _counts(family: Family, *allowed: Sequence[str]) -> Counts:

@@ -2,7 +2,8 @@
 
 Owns the backlog and the count of what is lost. Knows nothing of what a line says. The descriptor stays
 blocking: it is often shared with other processes (a terminal, a pipe of the service manager), and
-O_NONBLOCK would become theirs as well.
+O_NONBLOCK would become theirs as well. Several workers write to it: a write ends with a line's end, and is
+short enough for a pipe to take it in one (POSIX: up to PIPE_BUF), so lines never mix. Only a longer line may.
 """
 
 import os
@@ -10,7 +11,7 @@ import select
 from collections.abc import Sequence
 
 BACKLOG_BYTES = 1 << 20  # about 4000 access log lines wait for a slow reader; beyond, lines are dropped
-PIECE_BYTES = 4096  # one page: a pipe that polls as writable takes so much without blocking
+PIECE_BYTES = select.PIPE_BUF  # a pipe that polls as writable takes so much without blocking, and in one piece
 
 
 class LineSink:
@@ -49,7 +50,8 @@ class LineSink:
 
     def _drain(self) -> None:
         while self._backlog and self._poll.poll(0):  # an error polls as ready, and shows in the write
-            written = os.write(self._descriptor, self._backlog[:PIECE_BYTES])
+            whole = self._backlog.rfind(b"\n", 0, PIECE_BYTES) + 1
+            written = os.write(self._descriptor, self._backlog[: whole or PIECE_BYTES])
             self._is_cut = not self._backlog.endswith(b"\n", 0, written)
             self._backlog = self._backlog[written:]
 

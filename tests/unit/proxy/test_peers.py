@@ -65,7 +65,7 @@ def test_addresses_are_walked_from_the_right() -> None:
 
 
 def test_a_balancer_lends_nobody_its_trust() -> None:
-    """Whom a preamble names is believed in X-Forwarded-For only if it is a trusted proxy itself, and nobody's name never."""
+    """Whom a preamble names is believed about others only if it is a trusted proxy itself; nobody never is."""
     peers = Peers(trusted=TRUSTED, scheme=b"https")
     client = peers.announced("10.0.0.1", ip_address("192.0.2.7"))
     assert client == ClientInfo(peer="192.0.2.7", address="192.0.2.7", scheme=b"https", is_trusted=False)

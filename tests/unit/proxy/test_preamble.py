@@ -1,4 +1,4 @@
-"""The PROXY protocol, byte by byte; the cases are those of HAProxy's doc/proxy-protocol.txt, and what borders on them."""
+"""The PROXY protocol, byte by byte: the cases of HAProxy's doc/proxy-protocol.txt, and what borders on them."""
 
 import struct
 from ipaddress import ip_address
