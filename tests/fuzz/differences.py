@@ -61,32 +61,44 @@ def for_h11(ours: Reading, head: RequestHead | ResponseHead) -> Reading:
     return replace(ours, is_persistent=False) if head.is_http_10 else ours
 
 
-def for_llhttp(ours: Reading, message: bytes) -> tuple[Reading, bytes]:
+def for_llhttp(ours: Reading, message: bytes, head: RequestHead | ResponseHead) -> tuple[Reading, bytes]:
     """Return what llhttp should see, and of which bytes.
 
     It obeys Proxy-Connection, which is no field of HTTP's (RFC 9112 appendix C.2.2) and goes no further than us:
-    it gets the field under another name.
+    it gets the field under another name. Of keep-alive and close in one HTTP/1.0 message it obeys the first, we
+    the second.
     """
     message = _proxy_connection.sub(b"\r\nOther-Connection:", message)
     fields = [(b"other-connection" if name == b"proxy-connection" else name, value) for name, value in ours.fields]
-    return replace(ours, fields=fields), message
+    is_kept = head.is_http_10 and b"keep-alive" in connection_options(head.values(b"connection"))
+    return replace(ours, fields=fields, is_persistent=ours.is_persistent or is_kept), message
+
+
+def for_llhttp_response(ours: Reading, message: bytes, head: ResponseHead) -> tuple[Reading, bytes]:
+    """Return what llhttp should see of an answer, and of which bytes.
+
+    It believes the framing of an interim answer beyond 103, where none has a body (RFC 9112 6.3); what goes
+    back has no framing.
+    """
+    ours, message = for_llhttp(ours, message, head)
+    if 103 < head.status < 200:
+        message = message.replace(b" %d" % head.status, b" 103", 1)
+        ours = replace(ours, start=(103, head.reason))
+    return ours, message
 
 
 def for_llhttp_request(ours: Reading, message: bytes, head: RequestHead) -> tuple[Reading, bytes]:
     """Return what llhttp should see of a request, and of which bytes.
 
-    It knows a list of methods, where RFC 9110 9.1 wants any token. Of keep-alive and close in one HTTP/1.0
-    request it obeys the first, we the second. What follows the head of a request to upgrade it takes for
-    the other protocol, even a body; what goes on holds no such Upgrade, and is compared whole.
+    It knows a list of methods, where RFC 9110 9.1 wants any token. What follows the head of a request to
+    upgrade it takes for the other protocol, even a body; what goes on holds no such Upgrade, and is compared
+    whole.
     """
-    ours, message = for_llhttp(ours, message)
-    options = connection_options(head.values(b"connection"))
+    ours, message = for_llhttp(ours, message, head)
     if head.method not in _KNOWN_TO_LLHTTP:
         message = message.replace(head.method, b"PURGE", 1)
         ours = replace(ours, start=(b"PURGE", ours.start[1]))
-    if head.is_http_10 and b"keep-alive" in options:
-        ours = replace(ours, is_persistent=True)
-    if head.values(b"upgrade") and b"upgrade" in options:
+    if any(head.values(b"upgrade")) and b"upgrade" in connection_options(head.values(b"connection")):
         message = message[:message.index(b"\r\n\r\n") + 4]
         ours = replace(ours, payload=b"", is_whole=True, rest=None)
     return ours, message

@@ -174,7 +174,7 @@ def compare_response(what: str, wire: bytes, head: ResponseHead) -> None:
     rest = NEXT_RESPONSE if is_whole and head.is_persistent and head.status >= 200 else b""
     ours = Reading((head.status, head.reason), lowered(head.fields), payload, is_whole, head.is_persistent, rest)
     compare(f"h11 {what}", differences.for_h11(ours, head), h11_response(wire + body + rest, head.status))
-    seen_by_llhttp, message = differences.for_llhttp(ours, wire + body)
+    seen_by_llhttp, message = differences.for_llhttp_response(ours, wire + body, head)
     compare(f"llhttp {what}", seen_by_llhttp, llhttp_response(message, rest))
     if head.status >= 200:
         bodyless = Reading(ours.start, ours.fields, b"", is_whole=True, is_persistent=head.is_persistent, rest=b"")
