@@ -67,9 +67,16 @@ def data_plane_limits(section: LimitsSection) -> Limits:
         login_body=section.login_body_bytes,
         head_seconds=section.head_seconds,
         body_seconds=section.login_body_seconds,
+        body_grace_seconds=section.body_grace_seconds,
+        body_rate=section.body_rate_bytes,
         keep_alive_seconds=section.keep_alive_seconds,
         connect_seconds=section.upstream_connect_seconds,
         answer_head_seconds=section.answer_head_seconds,
+        answer_stall_seconds=section.answer_stall_seconds,
+        send_stall_seconds=section.send_stall_seconds,
+        tunnel_idle_seconds=section.tunnel_idle_seconds,
+        write_buffer=section.buffer_bytes,
+        pipeline=section.pipeline_bytes,
     )
 
 

@@ -1,75 +1,54 @@
 """One client connection: reads requests in order, and sees that each gets exactly one answer.
 
-Owns the states of the connection, the refusals, the collecting of intercepted requests and the order of
-pipelined ones. Passing through is `Passage`'s; what a request needs is the Interceptor's to say. Only an
-intercepted request (or one that must be asked about) costs a task.
+Owns the order of requests, the collecting of intercepted ones, and the time limits. Passing through is
+`Passage`'s; what a request needs is the Interceptor's to say. Only an intercepted request (or one that must
+be asked about) costs a task.
 """
 
 import asyncio
 import math
 from collections.abc import Awaitable
-from enum import Enum
 from typing import assert_never, cast
 
 from gateway.errors import AppUnavailable, RequestRefused, SluicegateError
 from gateway.http.fields import given_request_id
 from gateway.http.head import RequestHead, parse_request
+from gateway.proxy.answering import (
+    CLOSED,
+    COLLECTING,
+    HANDLING,
+    IDLE,
+    LATE,
+    LINGERING,
+    PASSING,
+    Answering,
+    State,
+)
 from gateway.proxy.collection import Collection
-from gateway.proxy.pace import Pace
+from gateway.proxy.pace import BodyPace, Pace
 from gateway.proxy.passage import Passage
 from gateway.proxy.sites import Site
-from gateway.proxy.steps import Ask, ClientInfo, Intercept, Pass, Reply, WholeRequest
+from gateway.proxy.steps import Ask, ClientInfo, Intercept, Pass, Reply, Standing, WholeRequest
 from gateway.proxy.surroundings import Register, Surroundings
+from gateway.proxy.tunnel import Tunnel
 from gateway.proxy.turn import Turn
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-GATEWAY_TIMEOUT = 504
-LATE = "The request did not arrive in time."
+SWITCHING_PROTOCOLS = 101
 
 
-class State(Enum):
-    """What a client connection is doing."""
-
-    IDLE = "idle"  # no request, or a part of a head
-    PASSING = "passing"  # a request is at the app
-    COLLECTING = "collecting"  # the body of an intercepted request is arriving
-    HANDLING = "handling"  # a task is at work for this request
-    LINGERING = "lingering"  # the last answer was written; what still arrives is thrown away
-    CLOSED = "closed"
-
-
-class ClientConnection(asyncio.Protocol):
+class ClientConnection(Answering, asyncio.Protocol):
     """Serves one client connection: a protocol for `loop.create_server`, and a `Crossing`."""
 
-    __slots__ = ("_announced", "_around", "_buffer", "_collecting", "_is_app_held", "_is_eof", "_is_write_paused",
-                 "_pace", "_passage", "_peer", "_register", "_since", "_state", "_transport", "_turn")
+    __slots__ = ("_announced", "_body_pace", "_collecting", "_peer")
 
-    _transport: asyncio.Transport
-    _pace: Pace
     _peer: ClientInfo
 
     def __init__(self, around: Surroundings, register: Register, announced: ClientInfo | None = None) -> None:
-        self._around = around
+        super().__init__(around, register)
         self._announced = announced
-        self._register = register
-        self._state = State.IDLE
-        self._since = around.clock()
-        self._buffer = b""
-        self._turn: Turn | None = None
         self._collecting: tuple[Collection, Intercept] | None = None
-        self._passage: Passage | None = None
-        self._is_eof = False
-        self._is_app_held = False
-        self._is_write_paused = False
-
-    @property
-    def must_close(self) -> bool:
-        """Whether the current answer has to be the connection's last.
-
-        To HTTP/1.0 it always is: the word of its keep-alive would have to be given, for nobody today.
-        """
-        head = self._turn.head if self._turn is not None else None
-        return head is None or not head.is_persistent or head.is_http_10 or self._register.is_draining
+        self._body_pace: BodyPace | None = None
 
     # What the loop tells.
 
@@ -88,39 +67,37 @@ class ClientConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what the client sent, by what the connection is doing."""
         state = self._state
-        if state is State.IDLE:
+        if state is IDLE:
+            now = self._around.clock()
             if self._buffer:
                 data = self._buffer + data
             else:
-                self._since = self._around.clock()
+                self._since = now
             self._buffer = data
-            self._advance()
-        elif state is State.PASSING and self._passage is not None and not self._passage.is_request_whole:
+            self._advance(now)
+        elif state is PASSING and self._passage is not None and not self._passage.is_request_whole:
             self._feed(self._passage, data)
-        elif state is State.COLLECTING:
+        elif state is COLLECTING:
             self._collect(data)
-        elif state is not State.LINGERING:
+        elif state is not LINGERING:
             self._buffer += data
-            self._regulate()
+            self.regulate()
 
     def eof_received(self) -> bool:
         """Close, unless an answer is owed: a client may end its side once it has asked (RFC 9112 9.6)."""
         self._is_eof = True
         if not self._transport.can_write_eof():  # TLS has no half-closed connections
             return False
-        if self._state is State.PASSING:
+        if self._state is PASSING:
             return self._passage is not None and self._passage.is_request_whole
-        return self._state is State.HANDLING or (self._state is State.IDLE and self._is_write_paused)
+        return self._state is HANDLING or (self._state is IDLE and self._is_write_paused)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # however it was lost
         """Give up what was going on; a handler at work goes on to its end, and its reply is dropped."""
-        self._state = State.CLOSED
-        self._register.closed(self)
+        self._close()
         if self._passage is not None:
             self._passage.abandon()
-        self._buffer = b""
-        self._collecting = None
-        self._account()
+        self._account(self._around.clock())
 
     def pause_writing(self) -> None:
         """Stop the app: the client is slower."""
@@ -133,37 +110,37 @@ class ClientConnection(asyncio.Protocol):
         self._is_write_paused = False
         if self._passage is not None:
             self._passage.resume()
-        self._advance()
+        self._advance(self._around.clock())
 
     # Requests, one after another.
 
-    def _advance(self) -> None:
+    def _advance(self, now: float) -> None:
         """Begin with the requests that are waiting: a loop, so that no pipeline can grow the stack."""
-        while self._state is State.IDLE and self._buffer and not self._is_write_paused:
+        while self._state is IDLE and self._buffer and not self._is_write_paused:
             try:
                 head = parse_request(self._buffer, self._around.limits.head)
             except RequestRefused as refusal:
-                self._open(None)
-                self._fail(refusal)
+                self._open(None, now)
+                self.fail(refusal)
                 break
             if head is None:
                 break
             self._buffer = self._buffer[head.size:]
-            self._begin(head)
-        self._regulate()
-        if self._is_eof and self._state is State.IDLE and not self._is_write_paused:
+            self._begin(head, now)
+        self.regulate()
+        if self._is_eof and self._state is IDLE and not self._is_write_paused:
             self._transport.close()
 
-    def _open(self, head: RequestHead | None) -> Turn:
+    def _open(self, head: RequestHead | None, now: float) -> Turn:
         around = self._around
         client = self._peer if head is None else around.peers.walk(self._peer, head)
         given = given_request_id(head) if head is not None and client.is_trusted else None
-        self._turn = turn = Turn(head, client, given or around.request_ids.take(), around.clock())
+        self._turn = turn = Turn(head, client, given or around.request_ids.take(), now)
         return turn
 
-    def _begin(self, head: RequestHead) -> None:
+    def _begin(self, head: RequestHead, now: float) -> None:
         """Find out what a request needs, and begin with it."""
-        turn = self._open(head)
+        turn = self._open(head, now)
         try:
             turn.site = site = self._around.sites.find(head.host, head.target)
             if site is None:
@@ -174,9 +151,9 @@ class ClientConnection(asyncio.Protocol):
             else:
                 self._take(step, site, head, turn)
         except RequestRefused as refusal:
-            self._fail(refusal)
+            self.fail(refusal)
         except Exception as error:  # noqa: BLE001  # the outer shell: one request fails, not the worker
-            self._crash(error, turn)
+            self.crash(error, turn)
 
     def _pass(self, step: Pass, site: Site, head: RequestHead, turn: Turn) -> None:
         """Send a request on to its app; raises RequestRefused."""
@@ -184,36 +161,53 @@ class ClientConnection(asyncio.Protocol):
         if passage is None:
             self._passage = passage = Passage(self)
         body, self._buffer = self._buffer, b""
+        self._state = PASSING
         self._buffer = passage.begin(step, site, head, body, turn.client, request_id=turn.request_id)
-        self._state = State.PASSING
+        # A client that waits for 100 is not slow: its pace is measured from the body's first byte on.
+        if not passage.is_request_whole and (body or not head.expects_continue):
+            self._begin_body()
+
+    def _begin_body(self) -> None:
+        limits = self._around.limits
+        self._body_pace = BodyPace(self._around.clock(), grace=limits.body_grace_seconds, rate=limits.body_rate)
 
     def _feed(self, passage: Passage, data: bytes) -> None:
         """Send more of a body on; a malformed chunk ends the exchange, at the app too."""
+        if self._body_pace is None:
+            self._begin_body()
+        if self._body_pace is not None:
+            self._body_pace.received += len(data)
         try:
             self._buffer = passage.feed(data)
         except RequestRefused as refusal:
-            passage.abandon()
-            if self._turn is not None and self._turn.status:
-                self._cut()
-            else:
-                self._fail(refusal)
+            self._give_up(refusal)
+
+    def _give_up(self, refusal: RequestRefused) -> None:
+        """End a passage because of its request: with a page while there is no answer yet, at the app too."""
+        if self._passage is not None:
+            self._passage.abandon()
+        if self._turn is not None and self._turn.status:
+            self.cut()
+        else:
+            self.fail(refusal)
 
     def _take(self, step: Ask | Intercept | Reply, site: Site, head: RequestHead, turn: Turn) -> None:
         """Do what the interceptor said; raises RequestRefused."""
         match step:
             case Intercept():
                 self._collecting = Collection(head, step.body_limit), step
-                self._state = State.COLLECTING
+                self._state = COLLECTING
                 self._since = self._around.clock()
+                self._begin_body()
                 if head.expects_continue and not self._buffer:
                     self._transport.write(CONTINUE)
                 data, self._buffer = self._buffer, b""
                 self._collect(data)
             case Ask():
-                self._state = State.HANDLING
+                self._state = HANDLING
                 self._around.tasks.start(self._guard(self._ask(step, site, head, turn), turn))
             case Reply():
-                self._reply(step, turn)
+                self.reply(step, turn)
             case _:
                 assert_never(step)
 
@@ -221,20 +215,22 @@ class ClientConnection(asyncio.Protocol):
         """Take more of an intercepted body; once it is whole, hand the request over."""
         turn = self._turn
         assert self._collecting is not None
+        assert self._body_pace is not None
         assert turn is not None
         assert turn.head is not None
         assert turn.site is not None
         collection, step = self._collecting
+        self._body_pace.received += len(data)
         try:
             self._buffer = collection.feed(data)
         except RequestRefused as refusal:
-            self._fail(refusal)
+            self.fail(refusal)
             return
         if not collection.is_complete:
             return
-        self._collecting = None
+        self._collecting = self._body_pace = None
         turn.is_read = True
-        self._state = State.HANDLING
+        self._state = HANDLING
         request = WholeRequest(site=turn.site, head=turn.head, body=collection.take(), client=turn.client,
                                request_id=turn.request_id)
         self._around.tasks.start(self._guard(self._handle(step, request, turn), turn))
@@ -246,132 +242,76 @@ class ClientConnection(asyncio.Protocol):
         try:
             await work
         except SluicegateError as error:
-            self._fail(error)
+            self.fail(error)
         except Exception as error:  # noqa: BLE001  # the outer shell: one request fails, not the worker
-            self._crash(error, turn)
-        self._advance()
+            self.crash(error, turn)
+        self._advance(self._around.clock())
 
     async def _handle(self, step: Intercept, request: WholeRequest, turn: Turn) -> None:
-        self._reply(await step.handler(request), turn)
+        self.reply(await step.handler(request), turn)
 
     async def _ask(self, step: Ask, site: Site, head: RequestHead, turn: Turn) -> None:
         said = await step.decide()
         if isinstance(said, Reply):
-            self._reply(said, turn)
-        elif self._state is State.HANDLING:
+            self.reply(said, turn)
+        elif self._state is HANDLING:
             self._pass(said, site, head, turn)
 
-    # Answers.
-
-    def write(self, data: bytes) -> None:
-        """Send bytes of the current answer."""
-        if self._turn is not None:
-            self._turn.sent += len(data)
-        self._transport.write(data)
-
-    def begun(self, status: int) -> None:
-        """Learn that the app's answer is on its way."""
-        if self._turn is not None:
-            self._turn.status = status
+    # What a passage tells.
 
     def passed(self, *, close: bool) -> None:
         """End a passage well."""
         self._settle_body()
-        self._end(close=close)
-        self._advance()
+        now = self._around.clock()
+        self.end(now, close=close)
+        self._advance(now)
 
     def broken(self, error: AppUnavailable) -> None:
-        """End a passage badly: by a page while there is no answer yet, else so that the cut is seen."""
+        """End a passage badly."""
         self._settle_body()
-        turn = self._turn
-        if turn is not None and turn.status:
-            self._cut()
-            return
-        is_client_late = turn is not None and not turn.is_read and not self._is_app_held
-        if is_client_late and error.status == GATEWAY_TIMEOUT:
-            self._fail(RequestRefused(408, LATE))
-        else:
-            self._fail(error)
-        self._advance()
+        self.fail_passage(error)
+        self._advance(self._around.clock())
 
     def hold(self, *, is_held: bool) -> None:
         """Read the client's body as fast as the app takes it."""
         self._is_app_held = is_held
-        self._regulate()
+        self.regulate()
+
+    def switched(self, answer: bytes, app: asyncio.Transport, standing: Standing | None) -> None:
+        """Become a tunnel, to which everything is given; what the client sent early goes on only now."""
+        turn, held = self._turn, self._buffer
+        assert turn is not None
+        self._turn = None
+        turn.status = SWITCHING_PROTOCOLS
+        if not self._is_eof:
+            self._pace.regulate(is_paused=False)
+        tunnel = Tunnel(self._transport, app, turn=turn, standing=standing, around=self._around,
+                        register=self._register)
+        tunnel.open(answer, held, is_client_full=self._is_write_paused, is_app_full=self._is_app_held,
+                    has_client_ended=self._is_eof)
+        self._close()
 
     def _settle_body(self) -> None:
+        self._body_pace = None
         if self._turn is not None and self._passage is not None:
             self._turn.is_read = self._passage.is_request_whole
 
-    def _fail(self, error: SluicegateError | None) -> None:
-        """Answer with the page that an error deserves; None is a crash."""
-        if self._turn is not None:
-            close = self.must_close or not self._turn.is_read
-            wire, status = self._turn.page(error, close=close)
-            self._respond(wire, status, close=close)
-
-    def _crash(self, error: Exception, turn: Turn) -> None:
-        """Answer for an exception that nobody foresaw."""
-        self._around.on_crash(error, turn.request_id)
-        self._fail(None)
-
-    def _reply(self, reply: Reply, turn: Turn) -> None:
-        """Give an answer that was made above; its connection ends if the request was not read whole."""
-        wire = reply.wire
-        close = reply.close or self.must_close or not turn.is_read
-        if close and not reply.close:
-            wire = wire.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
-        self._respond(wire, reply.status, close=close)
-
-    def _respond(self, wire: bytes, status: int, *, close: bool) -> None:
-        """Write a whole answer of the gateway's own, unless the client has left."""
-        if self._turn is None or self._state is State.CLOSED:
-            return
-        self._turn.status = status
-        self.write(wire)
-        self._end(close=close)
-
-    def _end(self, *, close: bool) -> None:
-        """Be done with a request: ready for the next, or leaving."""
-        is_read = self._turn is not None and self._turn.is_read
-        self._account()
-        self._collecting = None
-        self._is_app_held = False
-        self._since = self._around.clock()
-        if not (close or self._register.is_draining):
-            self._state = State.IDLE
-            return
-        self._state = State.LINGERING
-        if self._is_eof or self._transport.is_closing() or (is_read and not self._buffer):
-            self._transport.close()
-            return
-        # Closing now would reset the connection under unread bytes, and the client could lose the answer.
+    def _close(self) -> None:
+        """Keep nothing: this connection is over, or another's."""
+        self._state = CLOSED
+        self._register.closed(self)
         self._buffer = b""
-        self._pace.end()
-        self._regulate()
+        self._collecting = None
+        self._body_pace = None
 
-    def _cut(self) -> None:
-        """End an answer that cannot be finished by a reset, which no client takes for its end."""
-        self._account()
-        self._state = State.LINGERING
-        self._pace.reset()
-
-    def _account(self) -> None:
-        turn, self._turn = self._turn, None
-        if turn is not None:
-            turn.account(self._around.traffic, self._around.clock())
-
-    def _regulate(self) -> None:
-        """Read on, or not: as the app takes the body, and as far as a client may be ahead of its answers."""
-        if not self._is_eof:
-            self._pace.regulate(is_paused=self._is_app_held or len(self._buffer) > self._around.limits.pipeline)
+    # Time.
 
     def sweep(self, now: float) -> None:
         """Apply the time limits; called about once a second."""
         if self._pace.look(now):
             if now - self._pace.moved > self._around.limits.send_stall_seconds:
                 self.abort()
-        elif now - max(self._since, self._pace.moved) > self._patience:
+        elif now - max(self._since, self._pace.moved) > self._patience or self._is_body_slow(now):
             self._expire()
 
     @property
@@ -388,20 +328,28 @@ class ClientConnection(asyncio.Protocol):
             case _:
                 return math.inf  # the app's own limits hold, or the handler's
 
+    def _is_body_slow(self, now: float) -> bool:
+        """Say whether the client sends its body more slowly than one does who wants an answer."""
+        pace = self._body_pace
+        if pace is None or self._state not in (PASSING, COLLECTING):
+            return False
+        is_whole = self._state is PASSING and self._passage is not None and self._passage.is_request_whole
+        return not is_whole and pace.is_slow(now, is_held=self._is_app_held)
+
     def _expire(self) -> None:
         """End a connection whose time is over: with an answer, if a request was begun."""
-        if self._state is State.LINGERING:
+        if self._state is LINGERING:
             self.abort()
-        elif self._state is State.IDLE and not self._buffer:
+        elif self._state is IDLE and not self._buffer:
             self._transport.close()
         else:
             if self._turn is None:
-                self._open(None)
-            self._fail(RequestRefused(408, LATE))
+                self._open(None, self._around.clock())
+            self._give_up(RequestRefused(408, LATE))
 
     def drain(self) -> None:
         """Close if no request is being read or answered."""
-        if self._state is State.IDLE and not self._buffer:
+        if self._state is IDLE and not self._buffer:
             self._transport.close()
 
     def abort(self) -> None:

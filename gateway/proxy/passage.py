@@ -6,15 +6,16 @@ one Passage serves all requests of a client connection, one after another. Must 
 read or refused; it talks to its `Crossing`.
 """
 
+import asyncio
 from typing import Protocol
 
 from gateway.errors import AppUnavailable
 from gateway.http.body import ChunkedBody, Framing, UntilClose, request_framing
-from gateway.http.fields import forward_request, forward_response
+from gateway.http.fields import SWITCHING_PROTOCOLS, forward_request, forward_response
 from gateway.http.head import RequestHead, ResponseHead
+from gateway.proxy.pool import Reuse
 from gateway.proxy.sites import Site
-from gateway.proxy.steps import PLAIN, ClientInfo, Pass
-from gateway.proxy.upstream import Reuse
+from gateway.proxy.steps import PLAIN, ClientInfo, Pass, Standing
 from gateway.proxy.upstream_connection import UpstreamConnection
 
 SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})  # RFC 9110 9.2.1; TRACE is refused before
@@ -32,6 +33,9 @@ class Crossing(Protocol):
 
     def begun(self, status: int) -> None:
         """Learn that an answer of this status is on its way, so no other can be given any more."""
+
+    def switched(self, answer: bytes, app: asyncio.Transport, standing: Standing | None) -> None:
+        """Become a tunnel to `app`; `answer` is the grant and what the app sent with it."""
 
     def passed(self, *, close: bool) -> None:
         """Learn that the whole answer was written."""
@@ -74,7 +78,9 @@ class Passage:
         wire = forward_request(head, peer=client.peer.encode(), scheme=client.scheme,
                                is_trusted=client.is_trusted, request_id=request_id, extra=step.to_app,
                                keeps_expect=head.expects_continue)
-        reuse = Reuse.ANY if head.method in SAFE_METHODS and not head.has_body else Reuse.RECENT
+        reuse = Reuse.ANY if framing is None and head.method in SAFE_METHODS else Reuse.RECENT
+        if head.upgrade is not None:
+            reuse = Reuse.NEVER  # it never goes back to the pool, and what opens a tunnel is sent once
         site.upstream.attach(self, wire + body[:size] if size else wire, method=head.method, reuse=reuse,
                              is_last=is_whole)
         return body[size:]
@@ -102,18 +108,37 @@ class Passage:
 
     def abandon(self) -> None:
         """Give the exchange up; the app's connection is closed."""
-        connection, self._connection = self._connection, None
+        connection = self._connection
+        self._forget()
         if connection is not None:
             connection.abandon()
+
+    def _forget(self) -> None:
+        """Hold nothing of the exchange: a connection that idles must be small."""
+        self._connection = self._head = self._framing = self._unchunked = None
+        self._step = PLAIN
 
     def attached(self, connection: UpstreamConnection) -> None:
         """Learn the app connection that carries the request."""
         self._connection = connection
+        if self._head is not None and self._head.upgrade is not None:
+            connection.expects_upgrade = True
 
     def interim(self, head: ResponseHead) -> None:
-        """Relay 100, 102 or 103, which HTTP/1.0 does not know (RFC 9110 15.2)."""
-        if self._head is not None and not self._head.is_http_10:
+        """Relay 100, 102 or 103, which HTTP/1.0 does not know (RFC 9110 15.2); become a tunnel by a granted 101."""
+        if head.status == SWITCHING_PROTOCOLS:
+            self._switch(head)
+        elif self._head is not None and not self._head.is_http_10:
             self._crossing.write(forward_response(head, close=False))
+
+    def _switch(self, head: ResponseHead) -> None:
+        """Give both connections to a tunnel."""
+        connection, step = self._connection, self._step
+        assert connection is not None
+        self._forget()
+        app, early = connection.detach()
+        wire = forward_response(head, close=False, extra=step.to_client, private=bool(step.to_client))
+        self._crossing.switched(wire + early, app, step.standing)
 
     def answered(self, head: ResponseHead, framing: Framing | None, body: bytes) -> None:
         """Relay the head, and the body's first piece in the same write.
@@ -146,12 +171,12 @@ class Passage:
 
     def finished(self) -> None:
         """End the exchange well."""
-        self._connection = None
+        self._forget()
         self._crossing.passed(close=self._close or not self.is_request_whole)
 
     def failed(self, error: AppUnavailable) -> None:
         """End the exchange badly."""
-        self._connection = None
+        self._forget()
         self._crossing.broken(error)
 
     def hold(self) -> None:

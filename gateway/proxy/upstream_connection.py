@@ -15,6 +15,7 @@ from gateway.http.head import ResponseHead, parse_response
 from gateway.proxy.limits import Limits
 
 FIRST_FINAL_STATUS = 200
+INTERIM_ANSWERS = 64  # to one request; more is an app that has lost its way, or means to keep it
 
 
 class Receiver(Protocol):
@@ -28,7 +29,7 @@ class Receiver(Protocol):
         """Learn the connection that carries the request."""
 
     def interim(self, head: ResponseHead) -> None:
-        """Take an interim answer (1xx; 101 is refused as malformed)."""
+        """Take an interim answer; a 101, which comes to whom it was promised only, is followed by `detach`."""
 
     def answered(self, head: ResponseHead, framing: Framing | None, body: bytes) -> None:
         """Take the answer's head and what came of its body with it, still in its transfer coding.
@@ -75,9 +76,9 @@ class Pool(Protocol):
 class UpstreamConnection(asyncio.Protocol):
     """Carries one request after another to the app; belongs to one `Receiver` at a time."""
 
-    __slots__ = ("_buffer", "_framing", "_is_answering", "_is_held", "_is_persistent", "_is_read_paused",
-                 "_method", "_pool", "_receiver", "_repeatable", "_transport", "_waiting", "is_request_sent",
-                 "touched")
+    __slots__ = ("_buffer", "_framing", "_interims", "_is_answering", "_is_held", "_is_persistent",
+                 "_is_read_paused", "_method", "_pool", "_receiver", "_repeatable", "_transport", "_waiting",
+                 "expects_upgrade", "is_request_sent", "touched")
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -92,13 +93,24 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_persistent = False
         self._is_held = False
         self._is_read_paused = False
+        self._interims = 0
         self.is_request_sent = False
+        self.expects_upgrade = False
         self.touched = pool.clock()
 
     @property
     def is_usable(self) -> bool:
         """Whether a new request may be sent on it."""
         return self._transport is not None and not self._transport.is_closing() and self._receiver is None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is, or was, an app at the other end."""
+        return self._transport is not None
+
+    def move(self, pool: Pool) -> None:
+        """Belong to another address's pool; only as long as it is not connected."""
+        self._pool = pool
 
     def begin(self, receiver: Receiver, request: bytes, *, method: bytes, is_repeatable: bool) -> None:
         """Send a request, or its head and what there is of its body; `is_request_sent` is the sender's."""
@@ -133,6 +145,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Read on."""
         if self._transport is not None and self._is_read_paused:
             self._is_read_paused = False
+            self.touched = self._pool.clock()
             if not self._transport.is_closing():
                 self._transport.resume_reading()
 
@@ -143,6 +156,16 @@ class UpstreamConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def detach(self) -> tuple[asyncio.Transport, bytes]:
+        """Give the transport away, which is being read, with what came after the 101; keep nothing."""
+        assert self._transport is not None
+        self.resume()
+        self._pool.lost(self)
+        transport, early = self._transport, self._buffer
+        self._receiver = self._transport = None
+        self._buffer = b""
+        return transport, early
+
     def sweep(self, now: float) -> None:
         """Close it after idling, or fail a request whose answer is late; both count from the last bytes."""
         if self._transport is None:
@@ -151,7 +174,10 @@ class UpstreamConnection(asyncio.Protocol):
         if self._receiver is None:
             if now - self.touched > limits.pool_seconds:
                 self._transport.close()
-        elif not self._is_answering and now - self.touched > limits.answer_head_seconds:
+            return
+        # A client that takes no more is no fault of the app.
+        stalled = limits.answer_stall_seconds if self._is_answering else limits.answer_head_seconds
+        if not self._is_read_paused and now - self.touched > stalled:
             self.fail("timeout", AppUnavailable("the app did not answer in time", status=504))
 
     def fail(self, kind: str, error: AppUnavailable) -> None:
@@ -199,16 +225,20 @@ class UpstreamConnection(asyncio.Protocol):
         """Read heads until the final one; raises AppUnavailable for what is not HTTP."""
         self._buffer = b""
         while True:
-            head = parse_response(data, self._pool.limits.head)
+            head = parse_response(data, self._pool.limits.head, expects_upgrade=self.expects_upgrade)
             if head is None:
                 self._buffer = data
                 return
             if head.status >= FIRST_FINAL_STATUS:
                 break
+            self._buffer = data = data[head.size:]
+            self._interims += 1
+            if self._interims > INTERIM_ANSWERS:
+                raise AppUnavailable("the app sent too many interim answers")
             receiver.interim(head)
-            data = data[head.size:]
             if not data or self._receiver is not receiver:
                 return
+            self._buffer = b""
         body = data[head.size:]
         framing = response_framing(head, request_method=self._method)
         size = framing.feed(body) if framing is not None else 0
@@ -225,7 +255,10 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self._receiver = self._framing = None
         self._is_answering = False
-        if self._is_persistent and self.is_request_sent and not has_excess and not self._is_held:
+        self._interims = 0
+        # An app that was asked for a tunnel and gave none: who knows what it reads next?
+        is_clean = self.is_request_sent and not has_excess and not self._is_held and not self.expects_upgrade
+        if self._is_persistent and is_clean:
             self.resume()
             self._pool.keep(self)
         else:

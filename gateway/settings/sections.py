@@ -124,6 +124,9 @@ class HashingSection(Section):
     queue: Annotated[int, Field(ge=1, le=10_000)] = 128
 
 
+DaySeconds = Annotated[float, Field(gt=0, le=86400)]  # for what may rightly be silent for hours
+
+
 class LimitsSection(Section):
     """Is how much and how long the data plane bears from either side."""
 
@@ -131,11 +134,18 @@ class LimitsSection(Section):
     fields: Annotated[int, Field(ge=10, le=1000)] = 100
     request_line_bytes: Annotated[int, Field(ge=KIB, le=64 * KIB)] = 8 * KIB
     login_body_bytes: Annotated[int, Field(ge=KIB, le=1024 * KIB)] = 64 * KIB
+    buffer_bytes: Annotated[int, Field(ge=16 * KIB, le=16 * 1024 * KIB)] = 256 * KIB
+    pipeline_bytes: Annotated[int, Field(ge=KIB, le=1024 * KIB)] = 64 * KIB
     head_seconds: Seconds = 20.0
     login_body_seconds: Seconds = 20.0
+    body_grace_seconds: Seconds = 10.0
+    body_rate_bytes: Annotated[int, Field(ge=1, le=1024 * KIB)] = KIB
+    send_stall_seconds: Seconds = 60.0
     keep_alive_seconds: Seconds = 75.0
     upstream_connect_seconds: Seconds = 5.0
     answer_head_seconds: Seconds = 60.0
+    answer_stall_seconds: DaySeconds = 300.0
+    tunnel_idle_seconds: DaySeconds = 300.0
     denial_seconds: Annotated[float, Field(ge=0, le=10)] = 0.5
 
 

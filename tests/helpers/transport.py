@@ -23,6 +23,9 @@ class FakeTransport(asyncio.Transport):
         self.is_aborted = False
         self.is_ended = False
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self.is_ended
         self.written += bytes(data)

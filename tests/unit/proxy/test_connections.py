@@ -58,7 +58,7 @@ async def test_draining_closes_the_idle_and_waits_for_the_busy() -> None:
         one.replies(OK)
     for client in (busy, coming):
         assert b"Connection: close\r\n" in client.gets()
-        assert client.transport.is_closed
+        assert client.transport.is_ended
     assert not draining.done()
     for client in (idle, busy, coming):
         client.connection.connection_lost(None)
@@ -74,7 +74,7 @@ async def test_an_idle_connection_is_answered_once_more() -> None:
     used.sends(GET)
     app.replies(OK)
     assert b"Connection: close\r\n" in used.gets()
-    assert used.transport.is_closed
+    assert used.transport.is_ended
     assert not unused.transport.is_closed
     await until(lambda: unused.transport.is_closed)
     for client in (used, unused):
@@ -103,7 +103,7 @@ async def test_an_answer_that_was_begun_before_is_finished() -> None:
     await asyncio.sleep(0)
     app.replies(OK[-1:])
     assert client.gets() == OK
-    assert client.transport.is_closed
+    assert client.transport.is_ended
     client.connection.connection_lost(None)
     await draining
 

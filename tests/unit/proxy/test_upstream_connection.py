@@ -288,7 +288,7 @@ def test_reading_pauses_once_and_is_resumed_for_the_next_request() -> None:
 
 
 def test_times_count_from_the_last_bytes() -> None:
-    """The answer's head has a minute from the last sign of life, a body none, an idle connection a minute."""
+    """The answer's head has a minute from the last sign of life, a body five, an idle connection one."""
     line = Line(is_sent=False)
     line.shelf.now = 50.0
     line.connection.send(b"more of the body")
@@ -299,13 +299,36 @@ def test_times_count_from_the_last_bytes() -> None:
     assert line.shelf.errors == ["timeout"]
 
     line = Line().gets(OK[:-1])
-    line.connection.sweep(10_000.0)
+    line.connection.sweep(300.0)
     assert not line.transport.is_closing()
     line.gets(OK[-1:])
     line.connection.sweep(60.0)
     assert not line.transport.is_closing()
     line.connection.sweep(60.1)
     assert line.transport.is_closed
+
+
+def test_an_answer_that_stands_still_is_given_up_unless_the_client_does() -> None:
+    """A hanging app does not hold its client for ever; a client that takes nothing has limits of its own."""
+    line = Line().gets(OK[:-1])
+    line.connection.pause()
+    line.connection.sweep(10_000.0)
+    assert not line.transport.is_closing()
+    line.shelf.now = 10_000.0
+    line.connection.resume()
+    line.connection.sweep(10_300.0)
+    assert not line.transport.is_closing()
+    line.connection.sweep(10_300.1)
+    assert line.told.events[-1] == ("failed", 504)
+
+
+def test_interim_answers_are_counted() -> None:
+    """An app that sends 103 for ever is cut off; the count begins anew with each request."""
+    early = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+    line = Line().gets(early * 64 + OK)
+    assert line.told.events[-1] == "finished"
+    line = Line().gets(early * 65 + OK)
+    assert line.told.events[-1] == ("failed", 502)
 
 
 def test_the_pool_learns_of_birth_and_death() -> None:

@@ -1,0 +1,166 @@
+"""The answering half of a client connection: its state, the gateway's own answers, and how each answer ends.
+
+Owns the turn that is being answered and what becomes of the connection after it. Must not know how requests
+are read.
+"""
+
+import asyncio
+from enum import Enum
+
+from gateway.errors import AppUnavailable, RequestRefused, SluicegateError
+from gateway.proxy.pace import Pace
+from gateway.proxy.passage import Passage
+from gateway.proxy.steps import Reply
+from gateway.proxy.surroundings import Register, Surroundings
+from gateway.proxy.turn import Turn
+
+GATEWAY_TIMEOUT = 504
+LATE = "The request did not arrive in time."
+
+
+class State(Enum):
+    """What a client connection is doing."""
+
+    IDLE = "idle"  # no request, or a part of a head
+    PASSING = "passing"  # a request is at the app
+    COLLECTING = "collecting"  # the body of an intercepted request is arriving
+    HANDLING = "handling"  # a task is at work for this request
+    LINGERING = "lingering"  # the last answer was written; what still arrives is thrown away
+    CLOSED = "closed"  # or given to a tunnel
+
+
+# For the hot path: in Python 3.11 `State.IDLE` is a call (30 ns), a module's name is none.
+IDLE, PASSING, COLLECTING, HANDLING, LINGERING, CLOSED = State
+
+
+class Answering:
+    """Answers the requests of one client connection, each exactly once."""
+
+    __slots__ = ("_around", "_buffer", "_is_app_held", "_is_eof", "_is_write_paused", "_pace", "_passage",
+                 "_register", "_since", "_state", "_transport", "_turn")
+
+    _transport: asyncio.Transport
+    _pace: Pace
+
+    def __init__(self, around: Surroundings, register: Register) -> None:
+        self._around = around
+        self._register = register
+        self._state = IDLE
+        self._since = around.clock()
+        self._buffer = b""
+        self._turn: Turn | None = None
+        self._passage: Passage | None = None
+        self._is_eof = False
+        self._is_app_held = False
+        self._is_write_paused = False
+
+    @property
+    def must_close(self) -> bool:
+        """Whether the current answer has to be the connection's last.
+
+        To HTTP/1.0 it always is: the word of its keep-alive would have to be given, for nobody today. And to
+        the opening of a WebSocket that was not granted: whether a client that did not wait has sent frames or
+        requests, only itself can know.
+        """
+        turn = self._turn
+        head = turn.head if turn is not None else None
+        return (head is None or not head.is_persistent or head.is_http_10 or head.upgrade is not None
+                or self._register.is_draining)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of the current answer."""
+        if self._turn is not None:
+            self._turn.sent += len(data)
+        self._transport.write(data)
+
+    def begun(self, status: int) -> None:
+        """Learn that the app's answer is on its way."""
+        if self._turn is not None:
+            self._turn.status = status
+
+    def fail(self, error: SluicegateError | None) -> None:
+        """Answer with the page that an error deserves; None is a crash."""
+        if self._turn is not None:
+            close = self.must_close or not self._turn.is_read
+            wire, status = self._turn.page(error, close=close)
+            self._respond(wire, status, close=close)
+
+    def crash(self, error: Exception, turn: Turn) -> None:
+        """Answer for an exception that nobody foresaw."""
+        self._around.on_crash(error, turn.request_id)
+        if self._passage is not None:
+            self._passage.abandon()
+        if turn.status:
+            self.cut()
+        else:
+            self.fail(None)
+
+    def reply(self, reply: Reply, turn: Turn) -> None:
+        """Give an answer that was made above; its connection ends if the request was not read whole."""
+        wire = reply.wire
+        close = reply.close or self.must_close or not turn.is_read
+        if close and not reply.close:
+            wire = wire.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        self._respond(wire, reply.status, close=close)
+
+    def fail_passage(self, error: AppUnavailable) -> None:
+        """Answer for an app: by a page while there is no answer yet, else so that the cut is seen."""
+        turn = self._turn
+        if turn is not None and turn.status:
+            self.cut()
+            return
+        is_client_late = turn is not None and not turn.is_read and not self._is_app_held
+        self.fail(RequestRefused(408, LATE) if is_client_late and error.status == GATEWAY_TIMEOUT else error)
+
+    def cut(self) -> None:
+        """End an answer that cannot be finished by a reset, which no client takes for its end."""
+        self._account(self._around.clock())
+        self._state = LINGERING
+        self._pace.reset()
+
+    def _respond(self, wire: bytes, status: int, *, close: bool) -> None:
+        """Write a whole answer of the gateway's own, unless the client has left."""
+        if self._turn is None or self._state is CLOSED:
+            return
+        self._turn.status = status
+        self.write(wire)
+        self.end(self._around.clock(), close=close)
+
+    def end(self, now: float, *, close: bool) -> None:
+        """Be done with a request: ready for the next, or leaving."""
+        is_left = self._is_left_alone
+        self._account(now)
+        self._is_app_held = False
+        self._since = now
+        if not (close or self._register.is_draining):
+            self._state = IDLE
+            return
+        self._state = LINGERING
+        if is_left or self._transport.is_closing():
+            self._transport.close()
+            return
+        # Closing now would reset the connection under bytes that come meanwhile, and the client could lose the
+        # answer: first it must see the end (RFC 9112 9.6).
+        self._buffer = b""
+        self._pace.end()
+        self.regulate()
+
+    @property
+    def _is_left_alone(self) -> bool:
+        """Whether the client sends nothing more, by its own word; one that is on TLS is only asked about the past."""
+        turn = self._turn
+        if self._is_eof:
+            return True
+        if turn is None or turn.head is None or not turn.is_read or self._buffer:
+            return False
+        return not turn.head.is_persistent or not self._transport.can_write_eof()
+
+    def regulate(self) -> None:
+        """Read on, or not: as the app takes the body, and as far as a client may be ahead of its answers."""
+        if not self._is_eof:
+            self._pace.regulate(is_paused=self._is_app_held or len(self._buffer) > self._around.limits.pipeline)
+
+    def _account(self, now: float) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.account(self._around.traffic, now)
