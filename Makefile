@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+BENCH  := .venv-bench
+LOCK   := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test check lint types layers test-deps lock clean
+.PHONY: help demo test check lint types layers test-deps bench lock clean
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -26,12 +28,16 @@ layers: $(READY)
 test-deps: ## Debian packages for the tests that need servers and browsers (root)
 	@sh tests/install-debian-packages.sh
 
-lock: $(READY) ## make requirements.lock anew from pyproject.toml
-	@$(BIN)/pip install -q uv && $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
-		--extra sqlite --extra demo --group dev pyproject.toml -o requirements.lock
+bench: $(BENCH)/.ready ## speed beside nginx, haproxy, Envoy, Traefik and Caddy; ONLY=proxies,bodies… ROUNDS=3 QUICK=1 JSON=file
+	@$(BENCH)/bin/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick) $(if $(JSON),--json "$(JSON)")
+
+lock: $(READY) ## make both lock files anew from pyproject.toml
+	@$(BIN)/pip install -q uv
+	@$(LOCK) --extra sqlite --extra demo --group dev pyproject.toml -o requirements.lock
+	@$(LOCK) --group bench --no-deps -o tests/bench/requirements-bench.lock
 
 clean: ## remove the virtual environment and every cache of this checkout
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(READY): requirements.lock pyproject.toml
 	@echo "==> setting up $(VENV) (Python packages, about 20 s the first time)"
@@ -42,3 +48,6 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+$(BENCH)/.ready: requirements.lock pyproject.toml tests/bench/requirements-bench.lock
+	@sh tests/bench/install.sh $(BENCH) $(PYTHON)

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Installs what some tests need beside Python: promtool (the Prometheus rules) and Chromium (the demo in a browser).
+# Installs what some tests need beside Python: promtool (the Prometheus rules) and Chromium (the demo in a browser);
+# or the packages that it is given.
 set -eu
-packages="prometheus chromium"
+packages="${*:-prometheus chromium}"
 policy=/usr/sbin/policy-rc.d
 
-command -v apt-get >/dev/null || { echo "this is not Debian; install promtool and chromium in this system's way" >&2; exit 1; }
+command -v apt-get >/dev/null || { echo "this is not Debian; install in this system's way: $packages" >&2; exit 1; }
 missing=""
 for package in $packages; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "ok installed" || missing="$missing $package"
@@ -25,7 +26,9 @@ if [ ! -e "$policy" ]; then
 fi
 # shellcheck disable=SC2086  # one word for each package
 apt-get install -y -qq --no-install-recommends $missing >/dev/null
-case "$missing" in
-    # nor at the next start of the machine
-    *prometheus*) if [ -d /run/systemd/system ]; then systemctl disable --quiet prometheus; fi ;;
-esac
+for package in $missing; do
+    case "$package" in
+        # nor at the next start of the machine
+        prometheus | nginx | haproxy) if [ -d /run/systemd/system ]; then systemctl disable --quiet "$package"; fi ;;
+    esac
+done
