@@ -15,7 +15,7 @@ from gateway.demo.scene import free_ports
 from gateway.settings import AppSection
 from tests.bench.contestant import Contestant
 from tests.bench.fleet import CannotMeasure
-from tests.bench.stage import Stage
+from tests.bench.stage import TEMPLATES, Stage
 from tests.bench.wire import Wire, ask_once, browser_request, login_request
 
 PLAIN = "Sluicegate, plain"
@@ -58,8 +58,7 @@ def start_gateway(stage: Stage, *, full: bool, cores: Sequence[int], options: Se
               "IDENTITY": "identity = true" if HAS_IDENTITY else "", "GUARD": ""}
     if full:
         write_people(stage.folder / "people.sqlite3")
-        values["GUARD"] = stage.fill(Path(__file__).with_name("peers").joinpath("sluicegate-full.toml").read_text(),
-                                     values)
+        values["GUARD"] = stage.fill(TEMPLATES.joinpath("sluicegate-full.toml").read_text(), values)
     file = stage.lay(f"sluicegate-{port}.toml", "sluicegate.toml", values)
     running = stage.fleet.start(name, [sys.executable, "-m", "gateway", "serve", "--config", str(file), *options],
                                 cores=cores, port=private)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.bench.contestant import Contestant
-from tests.bench.cpu import cpu_seconds
+from tests.bench.cpu import cpu_time
 from tests.bench.credentials import make_credentials
 from tests.bench.fleet import CannotMeasure
 from tests.bench.gateway import FULL, PLAIN, start_gateway
@@ -14,7 +14,7 @@ from tests.bench.report import Bar, Section, middle, ratio
 from tests.bench.stage import Stage
 
 SECONDS = 3
-COLUMNS = ("proxy", "CPU µs per request", "× nginx", "requests/s", "p99 ms", "note")
+COLUMNS = ("proxy", "CPU µs per request", "× nginx", "of it system", "requests/s", "p99 ms", "note")
 BARS = (  # (what, whose CPU, beside whose, bar, goal)
     ("full gateway, CPU × nginx", FULL, "nginx", 3.0, 2.0),
     ("plain pass-through, CPU × nginx", PLAIN, "nginx", 2.0, 1.5),
@@ -30,6 +30,7 @@ class Tally:
     """Gathers the rounds of one proxy; `trouble` fails its row."""
 
     micros: list[float] = field(default_factory=list)
+    system: list[float] = field(default_factory=list)
     per_second: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
     trouble: str = ""
@@ -79,15 +80,18 @@ def start_one(stage: Stage, name: str) -> Contestant:
 def measure(stage: Stage, one: Contestant, tally: Tally) -> None:
     """Add a round."""
     try:
-        before = cpu_seconds(one.pids)
+        before = cpu_time(one.pids)
         load = run_wrk(one.port, one.request, cores=stage.machine.load, seconds=stage.seconds(SECONDS))
-        spent = cpu_seconds(one.pids) - before
+        spent = cpu_time(one.pids).since(before)
         one.expect_right()
     except CannotMeasure as error:
         tally.trouble = str(error)
         return
     tally.trouble = tally.trouble or load.trouble
-    tally.micros.append(spent / load.requests * 1e6 if load.requests else 0.0)
+    if not load.requests:
+        return
+    tally.micros.append(spent.whole / load.requests * 1e6)
+    tally.system.append(spent.system / load.requests * 1e6)
     tally.per_second.append(load.per_second)
     tally.p99.append(load.p99 * 1000)
 
@@ -95,8 +99,8 @@ def measure(stage: Stage, one: Contestant, tally: Tally) -> None:
 def section(tallies: Mapping[str, Tally], notes: Mapping[str, str]) -> Section:
     """Return the table and its bars."""
     nginx = tallies["nginx"].cost
-    rows = [(name, tally.cost, ratio(tally.cost, nginx), middle(tally.per_second), middle(tally.p99),
-             tally.trouble or notes.get(name, "")) for name, tally in tallies.items()]
+    rows = [(name, tally.cost, ratio(tally.cost, nginx), middle(tally.system), middle(tally.per_second),
+             middle(tally.p99), tally.trouble or notes.get(name, "")) for name, tally in tallies.items()]
     rows.sort(key=lambda row: row[1] or float("inf"))
     return Section(
         title="CPU per request", columns=COLUMNS, rows=rows,

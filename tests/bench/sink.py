@@ -6,7 +6,6 @@
 import hashlib
 import socketserver
 import sys
-from typing import ClassVar
 
 PIECE = 1024 * 1024
 
@@ -38,8 +37,8 @@ class Sink(socketserver.StreamRequestHandler):
 class Server(socketserver.ThreadingTCPServer):
     """Is the listening socket."""
 
-    allow_reuse_address: ClassVar[bool] = True
-    daemon_threads: ClassVar[bool] = True
+    allow_reuse_address = True
+    daemon_threads = True
 
 
 if __name__ == "__main__":

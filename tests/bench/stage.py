@@ -14,7 +14,7 @@ from tests.bench.fleet import ROOT, Fleet
 from tests.bench.load import BODY_BYTES
 from tests.bench.machine import Machine
 
-TEMPLATES = Path(__file__).with_name("peers")
+TEMPLATES = Path(__file__).with_name("templates")
 MIB = 1024 * 1024
 BIG_MIB = 100
 IDENTITY_SEEN = "$http_x_sluicegate_subject"
