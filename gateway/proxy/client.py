@@ -28,10 +28,11 @@ from gateway.proxy.collection import Collection
 from gateway.proxy.pace import BodyPace, Pace
 from gateway.proxy.passage import Passage
 from gateway.proxy.sites import Site
-from gateway.proxy.steps import Ask, ClientInfo, Intercept, Pass, Reply, Standing, WholeRequest
+from gateway.proxy.steps import OWN_PATH, Ask, ClientInfo, Intercept, Pass, Reply, Standing, WholeRequest
 from gateway.proxy.surroundings import Register, Surroundings
 from gateway.proxy.tunnel import Tunnel
 from gateway.proxy.turn import Turn
+from gateway.proxy.upstream_connection import UpstreamConnection
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 SWITCHING_PROTOCOLS = 101
@@ -142,6 +143,9 @@ class ClientConnection(Answering, asyncio.Protocol):
         """Find out what a request needs, and begin with it."""
         turn = self._open(head, now)
         try:
+            if head.target.startswith(OWN_PATH):
+                self._take(self._around.interceptor.own(head, turn.client), None, head, turn)
+                return
             turn.site = site = self._around.sites.find(head.host, head.target)
             if site is None:
                 raise RequestRefused(421, "No application is served under this name.")
@@ -191,7 +195,7 @@ class ClientConnection(Answering, asyncio.Protocol):
         else:
             self.fail(refusal)
 
-    def _take(self, step: Ask | Intercept | Reply, site: Site, head: RequestHead, turn: Turn) -> None:
+    def _take(self, step: Ask | Intercept | Reply, site: Site | None, head: RequestHead, turn: Turn) -> None:
         """Do what the interceptor said; raises RequestRefused."""
         match step:
             case Intercept():
@@ -250,11 +254,11 @@ class ClientConnection(Answering, asyncio.Protocol):
     async def _handle(self, step: Intercept, request: WholeRequest, turn: Turn) -> None:
         self.reply(await step.handler(request), turn)
 
-    async def _ask(self, step: Ask, site: Site, head: RequestHead, turn: Turn) -> None:
+    async def _ask(self, step: Ask, site: Site | None, head: RequestHead, turn: Turn) -> None:
         said = await step.decide()
         if isinstance(said, Reply):
             self.reply(said, turn)
-        elif self._state is HANDLING:
+        elif self._state is HANDLING and site is not None:
             self._pass(said, site, head, turn)
 
     # What a passage tells.
@@ -277,7 +281,7 @@ class ClientConnection(Answering, asyncio.Protocol):
         self._is_app_held = is_held
         self.regulate()
 
-    def switched(self, answer: bytes, app: asyncio.Transport, standing: Standing | None) -> None:
+    def switched(self, answer: bytes, app: UpstreamConnection, standing: Standing | None) -> None:
         """Become a tunnel, to which everything is given; what the client sent early goes on only now."""
         turn, held = self._turn, self._buffer
         assert turn is not None

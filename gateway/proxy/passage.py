@@ -6,7 +6,6 @@ one Passage serves all requests of a client connection, one after another. Must 
 read or refused; it talks to its `Crossing`.
 """
 
-import asyncio
 from typing import Protocol
 
 from gateway.errors import AppUnavailable
@@ -34,8 +33,8 @@ class Crossing(Protocol):
     def begun(self, status: int) -> None:
         """Learn that an answer of this status is on its way, so no other can be given any more."""
 
-    def switched(self, answer: bytes, app: asyncio.Transport, standing: Standing | None) -> None:
-        """Become a tunnel to `app`; `answer` is the grant and what the app sent with it."""
+    def switched(self, answer: bytes, app: UpstreamConnection, standing: Standing | None) -> None:
+        """Become a tunnel on an app's connection; `answer` is the grant."""
 
     def passed(self, *, close: bool) -> None:
         """Learn that the whole answer was written."""
@@ -136,9 +135,8 @@ class Passage:
         connection, step = self._connection, self._step
         assert connection is not None
         self._forget()
-        app, early = connection.detach()
         wire = forward_response(head, close=False, extra=step.to_client, private=bool(step.to_client))
-        self._crossing.switched(wire + early, app, step.standing)
+        self._crossing.switched(wire, connection, step.standing)
 
     def answered(self, head: ResponseHead, framing: Framing | None, body: bytes) -> None:
         """Relay the head, and the body's first piece in the same write.

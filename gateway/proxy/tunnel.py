@@ -9,6 +9,7 @@ import asyncio
 from gateway.proxy.steps import Standing
 from gateway.proxy.surroundings import Register, Surroundings
 from gateway.proxy.turn import Turn
+from gateway.proxy.upstream_connection import UpstreamConnection
 
 
 class End(asyncio.Protocol):
@@ -98,13 +99,15 @@ class Tunnel:
     or with the grace of a stop. The turn that opened it is accounted then.
     """
 
-    __slots__ = ("_app", "_around", "_client", "_is_asking", "_moved", "_progress", "_register", "_standing",
-                 "_turn")
+    __slots__ = ("_app", "_around", "_client", "_early", "_is_asking", "_moved", "_origin", "_progress", "_register",
+                 "_standing", "_turn")
 
-    def __init__(self, client: asyncio.Transport, app: asyncio.Transport, *, turn: Turn, standing: Standing | None,
+    def __init__(self, client: asyncio.Transport, app: UpstreamConnection, *, turn: Turn, standing: Standing | None,
                  around: Surroundings, register: Register) -> None:
+        transport, self._early = app.detach()
+        self._origin = app
         self._client = End(self, client)
-        self._app = End(self, app)
+        self._app = End(self, transport)
         self._client.far, self._app.far = self._app, self._client
         self._turn = turn
         self._standing = standing
@@ -116,7 +119,7 @@ class Tunnel:
 
     def open(self, answer: bytes, held: bytes, *, is_client_full: bool, is_app_full: bool,
              has_client_ended: bool) -> None:
-        """Send the app's grant, then what was held back of the client's; both transports are being read.
+        """Send the app's grant and what came after it, and what was held back of the client's.
 
         `is_client_full` and `is_app_full` say whose transport waits to be emptied, which only it will tell of.
         """
@@ -128,8 +131,9 @@ class Tunnel:
             self._app.hold(is_held=True)
         if is_app_full:
             self._client.hold(is_held=True)
-        self._turn.sent += len(answer)
-        self._client.send(answer)
+        early, self._early = self._early, b""
+        self._turn.sent += len(answer) + len(early)
+        self._client.send(answer + early)
         if held:
             self._app.send(held)
         if has_client_ended:
@@ -180,4 +184,5 @@ class Tunnel:
         if self._client.is_lost and self._app.is_lost:
             self._turn.sent += self._app.received
             self._turn.account(self._around.traffic, self._around.clock())
+            self._origin.connection_lost(None)
             self._register.closed(self)

@@ -157,10 +157,12 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.abort()
 
     def detach(self) -> tuple[asyncio.Transport, bytes]:
-        """Give the transport away, which is being read, with what came after the 101; keep nothing."""
+        """Give the transport away, which is being read, with what came after the 101.
+
+        The pool goes on counting it: whoever has it tells `connection_lost`.
+        """
         assert self._transport is not None
         self.resume()
-        self._pool.lost(self)
         transport, early = self._transport, self._buffer
         self._receiver = self._transport = None
         self._buffer = b""

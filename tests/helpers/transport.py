@@ -22,6 +22,7 @@ class FakeTransport(asyncio.Transport):
         self.is_closed = False
         self.is_aborted = False
         self.is_ended = False
+        self.is_tls = False
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self.protocol = protocol
@@ -42,7 +43,7 @@ class FakeTransport(asyncio.Transport):
         self.is_ended = True
 
     def can_write_eof(self) -> bool:
-        return True
+        return not self.is_tls
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         self.high = high
