@@ -18,16 +18,18 @@ from gateway.accounts.ask import Question
 from gateway.accounts.login import SourceRules
 from gateway.accounts.passwords import PasswordHasher
 from gateway.errors import ConfigurationError
+from gateway.http.rewriting import Rewrite
 from gateway.identifiers import Comparison
 from gateway.intercept.rules import RuleSet
 from gateway.intercept.tables import RuleKind
 from gateway.plan import FORM, AppPlan
+from gateway.proxy.addresses import SYSTEM_AUTHORITIES, Address, Destination, SocketFile, Tls, verifying_context
 from gateway.proxy.guarded import DenialStyle, GuardedApp
 from gateway.proxy.limits import Limits
 from gateway.proxy.sites import ANY_HOST, Site
 from gateway.proxy.tasks import Tasks
-from gateway.proxy.upstream import Address, Upstream
-from gateway.settings import AppSection, Settings, SourceSection
+from gateway.proxy.upstream import Upstream
+from gateway.settings import AppAddress, AppSection, Settings, SourceSection
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.upstreams import UpstreamTrouble
 
@@ -69,22 +71,29 @@ class Assembler:
         apps = Apps()
         for planned in plans:
             section = planned.settings
-            upstream = Upstream(
-                Address(host=section.upstream.host, port=section.upstream.port),
-                limits=self._limits,
-                tasks=self._tasks,
-                clock=time.monotonic,
-                on_error=UpstreamTrouble(section.name, str(section.upstream), count=self._metrics.upstream_error,
-                                         log=self._log, clock=time.monotonic),
-            )
+            upstream = self._upstream(section)
             self._stack.push_async_callback(upstream.close)
-            apps.sites.append(Site(name=section.name, hosts=section.hosts, path=section.path, upstream=upstream))
+            apps.sites.append(Site(name=section.name, hosts=section.hosts, path=section.path, upstream=upstream,
+                                   rewrite=_rewrite(section)))
             if planned.rules is not None and section.source is not None:
                 source = self._settings.sources[section.source]
                 questions = await self._questions(section, source, planned.rules, upstream)
                 apps.questions += questions.values()
                 apps.guarded[section.name] = self._guarded(section, source, planned.rules, questions)
         return apps
+
+    def _upstream(self, app: AppSection) -> Upstream:
+        """Return the app as the data plane knows it; raises `ConfigurationError` for a file of no authority."""
+        trouble = UpstreamTrouble(app.name, ", ".join(map(str, app.upstream)), count=self._metrics.upstream_error,
+                                  log=self._log, clock=time.monotonic)
+        try:
+            destinations = [_destination(address, app) for address in app.upstream]
+        except OSError:
+            place = ("app", self._settings.apps.index(app), "upstream_ca")
+            message = "must be a file that can be read and holds certificates in PEM"
+            raise ConfigurationError(self._settings.problem(place, message)) from None
+        return Upstream(*destinations, limits=self._limits, tasks=self._tasks, clock=time.monotonic,
+                        on_error=trouble, on_rest=trouble.rests)
 
     async def _questions(
         self, app: AppSection, source: SourceSection, rules: RuleSet, upstream: Upstream
@@ -149,3 +158,21 @@ class Assembler:
             denied=DenialStyle(app.denied),
             allowed_origins=frozenset(app.allowed_origins),
         )
+
+
+def _destination(address: AppAddress, app: AppSection) -> Destination:
+    """Return where an address leads; raises OSError for a file of no authority, which an https address needs."""
+    if address.path:
+        return SocketFile(path=address.path)
+    if address.scheme == "http":
+        return Address(host=address.host, port=address.port)
+    authority = SYSTEM_AUTHORITIES if app.upstream_ca is None else str(app.upstream_ca)
+    tls = Tls(context=verifying_context(app.upstream_ca), name=app.upstream_name or address.host, authority=authority)
+    return Address(host=address.host, port=address.port, tls=tls)
+
+
+def _rewrite(app: AppSection) -> Rewrite | None:
+    """Return what of an app's answers is put into its clients' words, if there is anything."""
+    if not app.rewrite_locations and not app.rewrite_cookie_domains:
+        return None
+    return Rewrite(locations=app.rewrite_locations, cookie_domains=app.rewrite_cookie_domains)

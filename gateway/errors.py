@@ -3,7 +3,7 @@
     SluicegateError
     ├── ConfigurationError      the operator's: exit code 2, all problems at once
     ├── RequestRefused          the client's: 4xx, the connection may close
-    ├── AppUnavailable          the app's: 502, or 504 when it was slow
+    ├── AppUnavailable          the app's: 502, 504 when it was slow, 503 when it is full
     ├── LegacyUnavailable       the legacy source's: 503 with Retry-After, never "wrong password"
     ├── StoreUnavailable        the store's: 503 with Retry-After
     └── Overloaded              ours: 503 with Retry-After
@@ -58,12 +58,13 @@ class RequestRefused(SluicegateError):
 
 
 class AppUnavailable(SluicegateError):
-    """Says that the app gave no usable answer: 502, or 504 when it did not answer in time."""
+    """Says that the app gave no usable answer: 502, 504 when it did not answer in time, 503 when it has no room."""
 
-    def __init__(self, reason: str, *, status: int = 502) -> None:
+    def __init__(self, reason: str, *, status: int = 502, retry_after: int | None = None) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.retry_after = retry_after
 
 
 class LegacyUnavailable(SluicegateError):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.errors import RequestRefused
+from gateway.http.rewriting import Rewrite
 from gateway.http.target import canonical
 from gateway.proxy.upstream import Upstream
 
@@ -15,12 +16,16 @@ ANY_HOST = "*"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Is one app as clients see it: its name, its hosts (lower case, no port; "*" for any), its path."""
+    """Is one app as clients see it: its name, its hosts (lower case, no port; "*" for any), its path.
+
+    `rewrite` says what of its answers is put into its clients' words.
+    """
 
     name: str
     hosts: tuple[str, ...]
     path: str = "/"
     upstream: Upstream
+    rewrite: Rewrite | None = None
 
     def __post_init__(self) -> None:
         if not self.path.startswith("/"):

@@ -20,11 +20,12 @@ from gateway.settings.sections import (
     StoreSection,
     TokensSection,
 )
-from gateway.settings.values import Address, Section, mistake
+from gateway.settings.values import Address, AppAddress, Section, mistake
 
 __all__ = [
     "EMBEDDED",
     "Address",
+    "AppAddress",
     "AppSection",
     "HashingSection",
     "KeysSection",

@@ -103,6 +103,17 @@ def _app_sources(root: Table) -> Iterator[Mistake]:
             yield ("app", index, "source"), f"names no [source.…] of this file; {others}"
 
 
+def _app_upstreams(root: Table) -> Iterator[Mistake]:
+    for index, app in enumerate(tables_of(root.get("app"))):
+        upstream = app.get("upstream")
+        addresses = upstream if isinstance(upstream, tuple) else (upstream,)
+        if any(isinstance(address, str) and address.startswith("https:") for address in addresses):
+            continue
+        for key in ("upstream_ca", "upstream_name"):
+            if key in app:
+                yield ("app", index, key), "is of no use without an https:// address in upstream"
+
+
 def _app_rules(root: Table) -> Iterator[Mistake]:
     for index, app in enumerate(tables_of(root.get("app"))):
         has_rules = "preset" in app or bool(app.get("rule"))
@@ -131,6 +142,7 @@ CHECKS: tuple[Callable[[Table], Iterator[Mistake]], ...] = (
     _no_app,
     _app_names,
     _app_places,
+    _app_upstreams,
     _app_sources,
     _app_rules,
     _source_users,

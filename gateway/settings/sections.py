@@ -17,17 +17,19 @@ from gateway.settings import positions
 from gateway.settings.secrets import FilePath, FolderPath, SecretText, secret_url
 from gateway.settings.values import (
     Address,
-    AppAddress,
     AppPath,
+    CookieDomains,
     Host,
     ListenAddress,
     LogPlace,
     Network,
     Origin,
     Parameter,
+    PeerName,
     Seconds,
     Section,
     Slug,
+    Upstreams,
     one_of,
 )
 
@@ -91,7 +93,11 @@ class AppSection(Section):
     name: Slug
     hosts: Annotated[tuple[Host, ...], Field(min_length=1)]
     path: AppPath = "/"
-    upstream: AppAddress
+    upstream: Upstreams
+    upstream_ca: FilePath | None = None
+    upstream_name: PeerName | None = None
+    rewrite_locations: tuple[Origin, ...] = ()
+    rewrite_cookie_domains: CookieDomains = Field(default_factory=dict)
     source: Slug | None = None
     preset: Slug | None = None
     password_change: Literal["none"] | None = None
@@ -142,6 +148,9 @@ class LimitsSection(Section):
     body_rate_bytes: Annotated[int, Field(ge=1, le=1024 * KIB)] = KIB
     send_stall_seconds: Seconds = 60.0
     keep_alive_seconds: Seconds = 75.0
+    upstream_connections: Annotated[int, Field(ge=1, le=65536)] = 1024
+    upstream_idle: Annotated[int, Field(ge=0, le=65536)] = 64
+    upstream_idle_seconds: Seconds = 60.0
     upstream_connect_seconds: Seconds = 5.0
     answer_head_seconds: Seconds = 60.0
     answer_stall_seconds: DaySeconds = 300.0

@@ -5,7 +5,7 @@ a secret in the wrong place.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
@@ -30,6 +30,9 @@ NO_SLUG = "must be a short name: a lower-case letter, then lower-case letters, d
 PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
 HIGHEST_PORT = 65535
 DEFAULT_PORTS = {"http": 80, "https": 443}
+UNIX = "unix"
+SOCKET_FILE = re.compile(r"unix:(/[^\0]+)")
+LONGEST_SOCKET_PATH = 107  # bytes; unix(7), sun_path
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -49,6 +52,19 @@ class Address:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppAddress:
+    """Where an app is reached: by http or https at a host and a port, or by unix at the path of a socket."""
+
+    scheme: str
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        return f"{UNIX}:{self.path}" if self.path else f"{self.scheme}://{Address(host=self.host, port=self.port)}"
 
 
 def mistake(message: str) -> NoReturn:
@@ -72,12 +88,37 @@ def read_address(value: object) -> Address:
     return Address(host=match[1].strip("[]"), port=int(match[2]))
 
 
-def read_upstream(value: object) -> Address:
-    """Read `http://host[:port]`."""
-    scheme, host, port = _origin_parts(_text(value))
-    if scheme != "http":
-        mistake('must be "http://host:port", without a path, a final slash or a user')
-    return Address(host=host.strip("[]"), port=port or DEFAULT_PORTS[scheme])
+def read_upstream(value: object) -> AppAddress:
+    """Read `http[s]://host[:port]` or `unix:/path`."""
+    text = _text(value)
+    socket = SOCKET_FILE.fullmatch(text)
+    if socket and len(socket[1].encode()) <= LONGEST_SOCKET_PATH:
+        return AppAddress(scheme=UNIX, path=socket[1])
+    scheme, host, port = _origin_parts(text)
+    if not scheme:
+        mistake('must be "http://host:port" or "https://host:port", without a path, a final slash or a user, or '
+                f'"unix:/path" with at most {LONGEST_SOCKET_PATH} bytes')
+    return AppAddress(scheme=scheme, host=host.strip("[]"), port=port or DEFAULT_PORTS[scheme])
+
+
+def read_upstreams(value: object) -> tuple[AppAddress, ...]:
+    """Read one address of an app, or a list of them."""
+    values = value if isinstance(value, tuple) else (value,)
+    if not values:
+        mistake("must be an address or a list of addresses; this list is empty")
+    addresses = tuple(each if isinstance(each, AppAddress) else read_upstream(each) for each in values)
+    if len(set(addresses)) < len(addresses):
+        mistake("names an address twice")
+    return addresses
+
+
+def read_cookie_domains(value: object) -> Mapping[str, str]:
+    """Read a table from an app's own cookie domains to those of clients; "" is none."""
+    if not isinstance(value, Mapping):
+        mistake('must be a table, such as { "legacy.internal" = "shop.test" }')
+    if not all(_is_domain(domain) and (public == "" or _is_domain(public)) for domain, public in value.items()):
+        mistake('must lead from one domain to another, or to "" for none')
+    return dict(value)
 
 
 def read_origin(value: object) -> str:
@@ -96,6 +137,14 @@ def read_host(value: object) -> str:
     if text != "*" and not _is_host(text):
         mistake('must be a host name without port, such as "shop.test", or "*" for any')
     return text
+
+
+def read_peer_name(value: object) -> str:
+    """Read the name or address that a server's certificate is for."""
+    text = _text(value).lower()
+    if not _is_host(text):
+        mistake('must be a host name without port, such as "app.internal"')
+    return text.strip("[]")
 
 
 def read_network(value: object) -> IPv4Network | IPv6Network:
@@ -159,6 +208,10 @@ def _origin_parts(text: str) -> tuple[str, str, int | None]:
     return match[1], match[2], port
 
 
+def _is_domain(value: object) -> bool:
+    return isinstance(value, str) and _is_host(value.removeprefix("."))
+
+
 def _is_host(text: str) -> bool:
     if not text.startswith("["):
         return bool(HOST_NAME.fullmatch(text)) and len(text) <= LONGEST_NAME
@@ -176,9 +229,11 @@ def _by(read: Callable[[object], object], *finished: type) -> PlainValidator:
 
 Slug = Annotated[str, _by(read_slug)]
 ListenAddress = Annotated[Address, _by(read_address, Address)]
-AppAddress = Annotated[Address, _by(read_upstream, Address)]
+Upstreams = Annotated[tuple[AppAddress, ...], PlainValidator(read_upstreams)]
+CookieDomains = Annotated[Mapping[str, str], PlainValidator(read_cookie_domains)]
 Origin = Annotated[str, _by(read_origin)]
 Host = Annotated[str, _by(read_host)]
+PeerName = Annotated[str, _by(read_peer_name)]
 Network = Annotated[IPv4Network | IPv6Network, _by(read_network, IPv4Network, IPv6Network)]
 AppPath = Annotated[str, _by(read_app_path)]
 Parameter = Annotated[str, _by(read_parameter)]

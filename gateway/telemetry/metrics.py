@@ -110,7 +110,7 @@ VERDICTS = (*Verdict, "unanswered")
 BUDGETS = ("account", "address")
 STAGES = ("wait", "run")
 STATUS_CLASSES = (OTHER, "1xx", "2xx", "3xx", "4xx", "5xx")  # by the status's first digit
-UPSTREAM_ERROR_KINDS = ("connect", "timeout", "protocol", "lost")
+UPSTREAM_ERROR_KINDS = ("connect", "tls", "timeout", "protocol", "lost", "busy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

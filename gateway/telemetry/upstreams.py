@@ -12,6 +12,8 @@ QUIET_SECONDS = 10.0  # a dead app fails every request: one line tells enough, a
 
 REASONS: Mapping[str, str] = MappingProxyType({
     "connect": "it accepts no connection: see that it runs, and that the app's upstream leads there",
+    "tls": "it does not prove to be the app: see what is said of its addresses",
+    "busy": "it has as many connections as it may have: see what keeps it, or raise limits.upstream_connections",
     "timeout": "it does not answer in time: see what keeps it, or give it more of limits.answer_head_seconds",
     "protocol": "its answer is no HTTP that can be passed on: see what it is that listens there",
     "lost": "it closed a connection before its answer was whole: see its own log",
@@ -34,6 +36,11 @@ class UpstreamTrouble:
         self._log = log
         self._clock = clock
         self._quiet_until = clock()
+
+    def rests(self, address: str, reason: str) -> None:
+        """Say that an address is left alone for a while; `reason` is a sentence."""
+        self._log.warning("an address of an app is left alone for a while", app=self._app, address=address,
+                          reason=reason)
 
     def __call__(self, kind: str) -> None:
         """Count a failure, and say so unless that was done a moment ago."""

@@ -28,9 +28,10 @@ from gateway.identifiers import Comparison
 from gateway.intercept.rules import compile_rules
 from gateway.intercept.tables import RuleTable
 from gateway.model import LegacyUser, Outcome, Profile, Secret
+from gateway.proxy.addresses import Address
 from gateway.proxy.limits import Limits
 from gateway.proxy.tasks import Tasks
-from gateway.proxy.upstream import Address, Upstream
+from gateway.proxy.upstream import Upstream
 from tests.helpers.legacy_sources import LegacyUsers, ShowsHashes, TakesPasswords
 from tests.helpers.legacy_users import (
     ALICE,

@@ -18,6 +18,7 @@ from typing import TypeVar
 import uvloop
 
 from gateway.http.head import RequestHead
+from gateway.proxy.addresses import Address
 from gateway.proxy.connections import Connections
 from gateway.proxy.ids import RequestIds
 from gateway.proxy.limits import Limits
@@ -26,7 +27,7 @@ from gateway.proxy.sites import Site, Sites
 from gateway.proxy.steps import PLAIN, ClientInfo, Step
 from gateway.proxy.surroundings import Surroundings
 from gateway.proxy.tasks import Tasks
-from gateway.proxy.upstream import Address, Upstream
+from gateway.proxy.upstream import Upstream
 
 PATIENCE = 5.0  # seconds after which a dialogue has gone wrong
 HOST = b"Host: shop.test\r\n"

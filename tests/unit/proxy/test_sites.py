@@ -3,10 +3,11 @@
 import pytest
 
 from gateway.errors import RequestRefused
+from gateway.proxy.addresses import Address
 from gateway.proxy.limits import Limits
 from gateway.proxy.sites import Site, Sites
 from gateway.proxy.tasks import Tasks
-from gateway.proxy.upstream import Address, Upstream
+from gateway.proxy.upstream import Upstream
 
 
 def upstream(port: int = 8000) -> Upstream:

@@ -1,10 +1,16 @@
-"""The pool of connections to one app."""
+"""Which address of an app a request goes to, and how many connections there may be."""
 
 import asyncio
+from dataclasses import dataclass, field
 
+import pytest
+
+from gateway.errors import AppUnavailable
+from gateway.proxy.addresses import Unreachable
 from gateway.proxy.limits import Limits
+from gateway.proxy.pool import Reuse
 from gateway.proxy.tasks import Tasks
-from gateway.proxy.upstream import Address, Reuse, Upstream
+from gateway.proxy.upstream import Upstream
 from gateway.proxy.upstream_connection import UpstreamConnection
 from gateway.proxy.whole_answer import WholeAnswer
 from tests.helpers.transport import FakeTransport
@@ -12,107 +18,242 @@ from tests.helpers.transport import FakeTransport
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-class Pool:
-    """Is an upstream whose connections the test makes."""
+@dataclass(eq=False)
+class Place:
+    """Is a Destination whose connections are made by hand; `state` is up, refusing, silent or foreign."""
 
-    def __init__(self, **limits: float) -> None:
-        self.now = 0.0
-        self.upstream = Upstream(Address(host="app", port=80), limits=Limits(**limits),  # type: ignore[arg-type]
-                                 tasks=Tasks([].append), clock=lambda: self.now, on_error=[].append)
+    name: str
+    state: str = "up"
+    tried: int = 0
+    lines: list[tuple[UpstreamConnection, FakeTransport]] = field(default_factory=list)
 
-    def connected(self) -> tuple[UpstreamConnection, FakeTransport]:
-        connection, transport = UpstreamConnection(self.upstream), FakeTransport()
+    def __str__(self) -> str:
+        return self.name
+
+    async def connect(self, connection: asyncio.Protocol) -> None:
+        self.tried += 1
+        if self.state == "silent":
+            await asyncio.Event().wait()
+        if self.state == "refusing":
+            raise Unreachable("connect", "it accepts no connection")
+        if self.state == "foreign":
+            raise Unreachable("tls", "its certificate is another's")
+        transport = FakeTransport()
+        assert isinstance(connection, UpstreamConnection)
+        self.lines.append((connection, transport))
         connection.connection_made(transport)
-        return connection, transport
-
-    def takes(self, reuse: Reuse) -> UpstreamConnection | None:
-        return self.upstream._pooled(reuse)
 
 
-def test_the_connection_used_last_is_taken_first() -> None:
-    """LIFO keeps few connections warm and lets the rest grow old."""
-    pool = Pool()
-    (first, _), (second, _) = pool.connected(), pool.connected()
-    assert pool.takes(Reuse.ANY) is second
-    assert pool.takes(Reuse.ANY) is first
-    assert pool.takes(Reuse.ANY) is None
+class World:
+    """Is an app at these places, and a clock that stands still until it is moved."""
+
+    def __init__(self, *places: Place, **limits: float) -> None:
+        self.now = 0.0
+        self.places = places
+        self.errors: list[str] = []
+        self.rests: list[tuple[str, str]] = []
+        self.failures: list[BaseException] = []
+        self.tasks = Tasks(self.failures.append)
+        self.upstream = Upstream(*places, limits=Limits(**limits), tasks=self.tasks,  # type: ignore[arg-type]
+                                 clock=lambda: self.now, on_error=self.errors.append,
+                                 on_rest=lambda address, reason: self.rests.append((address, reason)))
+
+    async def asks(self, reuse: Reuse = Reuse.ANY) -> WholeAnswer:
+        """Send a request and wait until it is on a connection, or has failed."""
+        whole = WholeAnswer(asyncio.get_running_loop().create_future(), limit=100)
+        self.upstream.attach(whole, b"request", method=b"GET", reuse=reuse)
+        while len(self.tasks):
+            await asyncio.sleep(0)
+        assert not self.failures
+        return whole
+
+    async def served(self, reuse: Reuse = Reuse.ANY) -> str:
+        """Send a request, answer it where it arrives, and return that place's name."""
+        whole = await self.asks(reuse)
+        for place in self.places:
+            for connection, transport in place.lines:
+                if transport.take():
+                    connection.data_received(OK)
+                    assert (await whole.result).body == b"ok"
+                    return place.name
+        raise AssertionError(whole.result.exception())
 
 
-def test_how_old_a_connection_may_be_is_the_requests_business() -> None:
-    """Safe requests take any, others only a recent one, and those that decide something none."""
-    pool = Pool()
-    connection, _ = pool.connected()
-    assert pool.takes(Reuse.NEVER) is None
-    pool.now = 1.1
-    assert pool.takes(Reuse.RECENT) is None
-    connection.touched = 0.2
-    assert pool.takes(Reuse.RECENT) is connection
+def refusal(whole: WholeAnswer) -> AppUnavailable:
+    error = whole.result.exception()
+    assert isinstance(error, AppUnavailable)
+    return error
 
 
-def test_a_dead_connection_is_not_taken() -> None:
-    """One that is closing is passed over, and one that is lost is gone."""
-    pool = Pool()
-    (first, _), (_, closing), (third, _) = pool.connected(), pool.connected(), pool.connected()
-    closing.close()
-    third.connection_lost(None)
-    assert pool.takes(Reuse.ANY) is first
-    assert pool.takes(Reuse.ANY) is None
+async def test_addresses_take_turns() -> None:
+    """By requests, not by connections: idle ones are used at the address whose turn it is."""
+    world = World(a := Place("a"), b := Place("b"), c := Place("c"))
+    assert [await world.served() for _ in range(6)] == ["b", "c", "a"] * 2
+    assert [place.tried for place in (a, b, c)] == [1, 1, 1]
 
 
-def test_the_pool_is_bounded() -> None:
-    """What is too many is closed."""
-    pool = Pool(pool_size=2)
-    pool.connected()
-    pool.connected()
-    _, transport = pool.connected()
-    assert transport.is_aborted
+async def test_an_address_that_refuses_is_left_alone() -> None:
+    """The request that found out is served elsewhere, as are those after it; the operator is told once."""
+    world = World(a := Place("a"), b := Place("b", "refusing"))
+    assert [await world.served() for _ in range(6)] == ["a"] * 6
+    assert (b.tried, world.upstream.resting) == (1, 1)
+    assert world.errors == []
+    assert world.rests == [("b", "it accepts no connection")]
+    assert a.tried == 1
 
 
-def test_idle_connections_are_swept() -> None:
-    """The sweep reaches every connection, and closes what was idle for too long."""
-    pool = Pool(pool_seconds=10.0)
-    _, old = pool.connected()
-    pool.now = 5.0
-    _, young = pool.connected()
-    pool.upstream.sweep(10.1)
-    assert old.is_closed
-    assert not young.is_closed
+async def test_an_address_comes_back_after_its_rest() -> None:
+    """It is tried again when the rest is over, and has its turn from then on."""
+    world = World(Place("a"), b := Place("b", "refusing"))
+    await world.served()
+    b.state, world.now = "up", 0.9
+    assert {await world.served() for _ in range(4)} == {"a"}
+    world.now = 1.0
+    assert {await world.served() for _ in range(4)} == {"a", "b"}
+    assert world.upstream.resting == 0
 
 
-async def test_a_request_on_a_pooled_connection_needs_no_task() -> None:
-    """The hot path writes at once, and the connection comes back with the answer."""
-    pool = Pool()
-    connection, transport = pool.connected()
-    answer = await _fetched(pool, connection, transport)
-    assert answer == b"ok"
-    assert pool.takes(Reuse.ANY) is connection
+async def test_any_request_moves_on_since_nothing_was_sent() -> None:
+    """Also one that must go out only once."""
+    world = World(Place("a"), Place("b", "refusing"))
+    assert await world.served(Reuse.NEVER) == "a"
 
 
-async def _fetched(pool: Pool, connection: UpstreamConnection, transport: FakeTransport) -> bytes:
-    whole = WholeAnswer(asyncio.get_running_loop().create_future(), limit=100)
-    pool.upstream.attach(whole, b"request", method=b"GET", reuse=Reuse.ANY)
-    assert transport.take() == b"request"
-    connection.data_received(OK)
-    return (await whole.result).body
+async def test_when_all_rest_the_one_that_rested_longest_is_tried_first() -> None:
+    """And the others after it: better a try too much than a page that says no."""
+    world = World(a := Place("a", "refusing"), b := Place("b", "refusing"))
+    assert refusal(await world.asks()).status == 502
+    assert (a.tried, b.tried) == (1, 1)
+    world.now, b.state = 0.5, "up"
+    assert await world.served(Reuse.NEVER) == "b"
+    world.now, b.state = 0.6, "refusing"
+    await world.asks(Reuse.NEVER)
+    world.now = 0.7
+    tried = a.tried, b.tried
+    a.state = b.state = "up"
+    assert await world.served(Reuse.NEVER) == "a"
+    assert (a.tried, b.tried) == (tried[0] + 1, tried[1])
 
 
-async def test_closing_aborts_everything_and_waits() -> None:
-    """After the close nothing is open, and what comes later is not kept."""
-    pool = Pool()
-    connection, transport = pool.connected()
-    closing = asyncio.get_running_loop().create_task(pool.upstream.close())
+async def test_when_every_address_fails_so_does_the_request() -> None:
+    """Each was tried once; the last failure is told."""
+    world = World(Place("a", "foreign"), Place("b", "refusing"), Place("c", "refusing"))
+    assert refusal(await world.asks()).status == 502
+    assert world.errors == ["tls"]
+    assert [address for address, _ in world.rests] == ["b", "c", "a"]
+
+
+async def test_a_silent_address_costs_a_part_of_the_time() -> None:
+    """The others get what is left of it."""
+    world = World(Place("a"), b := Place("b", "silent"), connect_seconds=0.02)
+    assert await world.served() == "a"
+    assert (b.tried, world.upstream.resting) == (1, 1)
+
+
+async def test_an_app_that_is_silent_everywhere_is_late() -> None:
+    """That is 504, for the app may be busy rather than gone."""
+    world = World(Place("a", "silent"), Place("b", "silent"), connect_seconds=0.02)
+    assert refusal(await world.asks()).status == 504
+    assert world.errors == ["connect"]
+
+
+async def test_one_request_tries_an_address_that_was_silent() -> None:
+    """While it waits, the others do not."""
+    world = World(Place("a"), b := Place("b", "silent"), connect_seconds=0.02)
+    await world.served()
+    world.now, b.state = 1.0, "up"
+    wholes = [WholeAnswer(asyncio.get_running_loop().create_future(), limit=100) for _ in range(6)]
+    for whole in wholes:
+        world.upstream.attach(whole, b"request", method=b"GET", reuse=Reuse.NEVER)
+    b.state = "silent"
+    while len(world.tasks):
+        await asyncio.sleep(0.001)
+    assert b.tried <= 1 + len(wholes) // 2
+    assert world.upstream.resting == 1
+
+
+async def test_a_lone_address_is_tried_although_it_rests() -> None:
+    """There is nowhere else to go; the log says it once for the rest."""
+    world = World(a := Place("a", "refusing"))
+    for _ in range(3):
+        assert refusal(await world.asks()).status == 502
+    assert (a.tried, len(world.rests)) == (3, 1)
+    assert world.errors == ["connect"] * 3
+    a.state = "up"
+    assert await world.served() == "a"
+
+
+async def test_too_many_connections_are_busy() -> None:
+    """Beyond the cap a client is sent away, to come back at once; nothing is tried."""
+    world = World(a := Place("a"), upstream_connections=2)
+    waiting = [await world.asks(), await world.asks()]
+    error = refusal(await world.asks())
+    assert (error.status, error.retry_after) == (503, 1)
+    assert (world.errors, a.tried) == (["busy"], 2)
+    a.lines[0][0].data_received(OK)
+    assert (await waiting[0].result).body == b"ok"
+    assert await world.served() == "a"
+    assert a.tried == 2
+
+
+@pytest.mark.parametrize("reuse", [Reuse.NEVER, Reuse.RECENT])
+async def test_an_idle_connection_gives_way(reuse: Reuse) -> None:
+    """One that the request must not take is closed in its favour, at whichever address."""
+    world = World(a := Place("a"), b := Place("b"), upstream_connections=2)
+    await world.served()
+    await world.served()
+    world.now = 10.0
+    whole = await world.asks(reuse)
+    assert not whole.result.done()
+    assert [transport.is_aborted for _, transport in (*a.lines[:1], *b.lines[:1])] == [True, False]
+    assert a.tried + b.tried == 3
+
+
+async def test_connections_under_way_count() -> None:
+    """A flood that comes before the first is accepted is bounded, too."""
+    world = World(a := Place("a", "silent"), upstream_connections=3, connect_seconds=0.02)
+    wholes = [WholeAnswer(asyncio.get_running_loop().create_future(), limit=100) for _ in range(10)]
+    for whole in wholes:
+        world.upstream.attach(whole, b"request", method=b"GET", reuse=Reuse.ANY)
+    while len(world.tasks):
+        await asyncio.sleep(0.001)
+    assert sorted(refusal(whole).status for whole in wholes) == [503] * 7 + [504] * 3
+    assert a.tried == 3
+
+
+async def test_a_stale_connection_is_replaced_once_at_the_next_address() -> None:
+    """A safe request that met a closed connection goes out again on a fresh one, and no third time."""
+    world = World(a := Place("a"))
+    await world.served()
+    whole = await world.asks()
+    a.lines[0][0].connection_lost(None)
+    while len(world.tasks):
+        await asyncio.sleep(0)
+    assert a.lines[1][1].take() == b"request"
+    a.lines[1][0].connection_lost(None)
+    assert refusal(whole).status == 502
+    assert a.tried == 2
+
+
+async def test_fetching_tells_a_full_app_from_a_dead_one() -> None:
+    """Whoever fetches gets the same error as a passing request."""
+    world = World(Place("a"), upstream_connections=1)
+    await world.asks()
+    with pytest.raises(AppUnavailable) as caught:
+        await world.upstream.fetch(b"request", method=b"POST")
+    assert (caught.value.status, caught.value.retry_after) == (503, 1)
+
+
+async def test_closing_closes_every_address() -> None:
+    """It waits for each connection's end."""
+    world = World(a := Place("a"), b := Place("b"))
+    await world.asks()
+    await world.asks()
+    closing = asyncio.get_running_loop().create_task(world.upstream.close())
     await asyncio.sleep(0)
-    assert transport.is_aborted
-    assert not closing.done()
-    connection.connection_lost(None)
+    for connection, transport in (*a.lines, *b.lines):
+        assert transport.is_aborted
+        assert not closing.done()
+        connection.connection_lost(None)
+        await asyncio.sleep(0)
     await closing
-    _, late = pool.connected()
-    assert late.is_aborted
-
-
-async def test_closing_what_was_never_opened_is_nothing() -> None:
-    """There is nothing to wait for."""
-    pool = Pool()
-    await pool.upstream.close()
-    await pool.upstream.close()
-    assert pool.takes(Reuse.ANY) is None

@@ -136,3 +136,11 @@ def test_somebody_must_announce_connections() -> None:
     assert found(listen={"proxy_protocol": True, "trusted_proxies": ()}) == [("listen", "proxy_protocol")]
     assert found(listen={"proxy_protocol": True, "trusted_proxies": ("10.0.0.0/8",)}) == []
     assert found(listen={"proxy_protocol": False}) == []
+
+
+@pytest.mark.parametrize("key", ["upstream_ca", "upstream_name"])
+def test_what_is_verified_needs_tls(key: str) -> None:
+    """A name to verify where nothing is verified would deceive; one https address among several is enough."""
+    assert found(app=(app(upstream=("http://a", "unix:/b"), **{key: "x"}),)) == [("app", 0, key)]
+    assert found(app=(app(upstream=("http://a", "https://b"), **{key: "x"}),)) == []
+    assert found(app=(app(upstream="https://b", **{key: "x"}),)) == []

@@ -14,20 +14,24 @@ from pydantic_core import PydanticCustomError
 
 from gateway.settings.values import (
     Address,
+    AppAddress,
     one_of,
     read_address,
     read_app_path,
+    read_cookie_domains,
     read_host,
     read_log_place,
     read_network,
     read_origin,
     read_parameter,
+    read_peer_name,
     read_slug,
     read_upstream,
+    read_upstreams,
 )
 
 READERS = (read_address, read_app_path, read_host, read_log_place, read_network, read_origin, read_parameter,
-           read_slug, read_upstream)
+           read_peer_name, read_slug, read_upstream, read_upstreams)
 MARK = "hunter2-Pa55"
 
 
@@ -58,20 +62,70 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "host", "port"),
     [("http://127.0.0.1:8000", "127.0.0.1", 8000), ("http://app", "app", 80), ("http://[::1]:9", "::1", 9),
-     ("http://my_app.internal:8000", "my_app.internal", 8000)],
+     ("http://my_app.internal:8000", "my_app.internal", 8000), ("https://app.internal", "app.internal", 443),
+     ("https://[::1]:8443", "::1", 8443)],
 )
-def test_an_upstream_is_an_http_address(text: str, host: str, port: int) -> None:
-    """Port 80 is what HTTP means by none."""
-    assert read_upstream(text) == Address(host=host, port=port)
+def test_an_upstream_is_a_host_and_a_port(text: str, host: str, port: int) -> None:
+    """Without a port it is the scheme's."""
+    assert read_upstream(text) == AppAddress(scheme=text.partition(":")[0], host=host, port=port)
+
+
+def test_an_upstream_may_be_a_socket_of_this_machine() -> None:
+    """It has a path and no port, and is written as it was read."""
+    address = read_upstream("unix:/run/shop/app.sock")
+    assert address == AppAddress(scheme="unix", path="/run/shop/app.sock")
+    assert str(address) == "unix:/run/shop/app.sock"
+    assert str(read_upstream("https://[::1]")) == "https://[::1]:443"
+
+
+def test_one_upstream_or_a_list() -> None:
+    """One text is a list of one; a mixed list is as good."""
+    assert read_upstreams("http://a") == (AppAddress(scheme="http", host="a", port=80),)
+    assert [str(each) for each in read_upstreams(("http://a:1", "https://b:2", "unix:/c"))] == [
+        "http://a:1", "https://b:2", "unix:/c"]
+
+
+@pytest.mark.parametrize("value", [(), ("http://a", "http://a:80"), ("http://a", 7), 7, ("http://a", ("http://b",)), {}])
+def test_what_is_no_list_of_upstreams_is_refused(value: object) -> None:
+    """None, one twice, or something else among them."""
+    with pytest.raises(PydanticCustomError):
+        read_upstreams(value)
+
+
+@pytest.mark.parametrize("text", ["app.internal", "my_app", "127.0.0.1", "[::1]"])
+def test_a_peer_is_known_by_name_or_address(text: str) -> None:
+    """An address is verified as one, so it stands without brackets."""
+    assert read_peer_name(text) == text.strip("[]")
+
+
+@pytest.mark.parametrize("text", ["*", "*.internal", "app:443", "https://app", "", "a b", "a\0b"])
+def test_what_is_no_peer_name_is_refused(text: str) -> None:
+    """No wildcard: it would verify nothing."""
+    with pytest.raises(PydanticCustomError, match="host name"):
+        read_peer_name(text)
+
+
+def test_cookie_domains_lead_from_one_to_another() -> None:
+    """With or without the dot of old cookies; "" is none."""
+    table = {"legacy.internal": "shop.test", ".old.internal": ""}
+    assert read_cookie_domains(table) == table
+
+
+@pytest.mark.parametrize("value", ["shop.test", {"a b": "c"}, {"a": "b c"}, {"a": 7}, {"": "a"}, {"a": "b;c"},
+                                   {"a\r\nX: y": "b"}, {"*": "b"}])
+def test_what_is_no_table_of_domains_is_refused(value: object) -> None:
+    """What goes into a Set-Cookie line is a host name and nothing else."""
+    with pytest.raises(PydanticCustomError, match=r"must (?:be a table|lead)"):
+        read_cookie_domains(value)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["https://app:8000", "http://app:8000/", "http://app/path", "http://u:p@app", "app:8000", "http://", "http://app:0",
+    ["ftp://app:8000", "unix:app.sock", "unix:", "unix:/a\0b", "unix:/" + "a" * 107, "https://app/", "http://app:8000/", "http://app/path", "http://u:p@app", "app:8000", "http://", "http://app:0",
      "http://app:65536", "http://app?x", "http://app#x", "http://app:", "HTTP://app", "http://a b", "http://[::1"],
 )
 def test_what_is_no_upstream_is_refused(text: str) -> None:
-    """Paths, users and TLS are not for an upstream."""
+    """Paths and users are not for an upstream, and a socket has a whole path that the system can take."""
     with pytest.raises(PydanticCustomError, match="http://host:port"):
         read_upstream(text)
 
