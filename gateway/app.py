@@ -7,9 +7,9 @@ store and which adapters there are.
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from uuid import uuid4
@@ -53,14 +53,16 @@ from gateway.proxy.wellknown import JWKS_PATH, jwks_handler
 from gateway.settings import Settings
 from gateway.state import StateFolder
 from gateway.store.postgres import PostgresStore
-from gateway.stores import running_store
 from gateway.telemetry.accesslog import AccessLog
 from gateway.telemetry.metrics import KeyRow, Metrics, Pulled, open_registry
 from gateway.telemetry.pulled import count_accounts
 from gateway.telemetry.redaction import Redactor
+from gateway.telemetry.tally import Tally
 from gateway.telemetry.traffic import Traffic
 
-GRACE_SECONDS = 3.0  # for clients: a login that has begun takes one
+Share = Callable[[Tally], Awaitable[Tally]]
+"""Takes what one worker has counted, and returns the sums over all."""
+
 SETTLE_SECONDS = 1.0  # for what goes on without its client; an app that still has not answered, will not
 
 
@@ -77,19 +79,28 @@ class Logs:
 class Gateway:
     """A gateway that is ready to listen: the public protocol factory and the private application.
 
-    `loops` owns what runs as long as the process does.
+    `loops` owns what runs as long as the process does. `tally` returns what was counted here so far.
     """
 
     connections: Connections
     private: web.Application
+    operations: Operations
+    peers: Peers
     loops: Tasks
+    tally: Callable[[], Tally]
+
+
+async def alone(own: Tally) -> Tally:
+    """Return the sums over all workers where there is but one."""
+    return own
 
 
 @asynccontextmanager
-async def build(settings: Settings, logs: Logs) -> AsyncIterator[Gateway]:
+async def build(settings: Settings, logs: Logs, *, share: Share = alone) -> AsyncIterator[Gateway]:
     """Open every part of a gateway and yield it; leaving closes all of them.
 
-    Raises `ConfigurationError` or `StoreUnavailable` with one sentence when a part cannot be opened.
+    `settings.store.url` is a server's; `share` gives this worker's counts for the sums over all. Raises
+    `ConfigurationError` or `StoreUnavailable` with one sentence when a part cannot be opened.
     """
     logs.redactor.know(*secrets_in(settings))
     plans = plan(settings)
@@ -98,7 +109,7 @@ async def build(settings: Settings, logs: Logs) -> AsyncIterator[Gateway]:
                       sources=list(settings.sources), version=version("sluicegate"))
     loops, tasks = (Tasks(partial(_task_failed, logs.operator)) for _ in range(2))
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(running_store(settings.store, loops))
+        store = await stack.enter_async_context(PostgresStore.open(settings.store.url))
         keyring = Keyring(store.keys, encryption_key(settings, folder), time.time, secrets.token_bytes)
         await keyring.load()
         phases = PhaseBook(store.phases, {name: source.phase for name, source in settings.sources.items()})
@@ -115,8 +126,11 @@ async def build(settings: Settings, logs: Logs) -> AsyncIterator[Gateway]:
         guard = Guard(apps.guarded, exchange, sessions, events=metrics, own_paths={JWKS_PATH: jwks_handler(keyring)},
                       body_limit=limits.login_body)
         loops.start(store.notices.listen(partial(_on_notice, sessions, phases, logs.operator)))
-        operations = Operations(registry, pull=partial(_pull, metrics, store, keyring, pool, apps, logs),
+        here = partial(_seen_here, pool, apps, logs)
+        operations = Operations(registry, pull=partial(_pull, metrics, store, keyring, here, share),
                                 probes={"store": store.ping})
+        peers = Peers(trusted=settings.listen.trusted_proxies,
+                      scheme=b"http" if settings.listen.certificate is None else b"https")
         token = private_token(settings, folder)
         logs.redactor.know(token)
         yield Gateway(
@@ -125,7 +139,7 @@ async def build(settings: Settings, logs: Logs) -> AsyncIterator[Gateway]:
                 interceptor=guard,
                 traffic=Traffic(metrics, logs.access),
                 limits=limits,
-                peers=Peers(trusted=settings.listen.trusted_proxies, scheme=b"http"),
+                peers=peers,
                 tasks=tasks,
                 request_ids=RequestIds(os.urandom),
                 clock=time.monotonic,
@@ -133,7 +147,10 @@ async def build(settings: Settings, logs: Logs) -> AsyncIterator[Gateway]:
             )),
             private=build_admin(host=settings.private.listen.host, token=token, operations=operations,
                                 users=store.management, phases=store.phases),
+            operations=operations,
+            peers=peers,
             loops=loops,
+            tally=lambda: metrics.tally(here()),
         )
 
 
@@ -167,18 +184,26 @@ async def _on_notice(sessions: SessionKeeper, phases: PhaseBook, log: FilteringB
     await phases.on_notice(topic, value)
 
 
-async def _pull(metrics: Metrics, store: PostgresStore, keyring: Keyring, pool: HashPool, apps: Apps,
-                logs: Logs) -> None:
-    """Look up what the metrics cannot count themselves."""
-    now = time.time()
-    metrics.pull(Pulled(
-        accounts=await count_accounts(store.management),
+def _seen_here(pool: HashPool, apps: Apps, logs: Logs) -> Pulled:
+    """Look at what this worker's metrics cannot count themselves."""
+    return Pulled(
         hash_queue_depth=pool.depth,
         hash_busy=pool.busy,
         open_breakers=frozenset(question.source for question in apps.questions if question.breaker.is_open),
+        access_log_dropped=logs.access.dropped,
+    )
+
+
+async def _pull(metrics: Metrics, store: PostgresStore, keyring: Keyring, here: Callable[[], Pulled],
+                share: Share) -> None:
+    """Look up the rest: in the store, and with the other workers."""
+    now, seen = time.time(), here()
+    metrics.pull(replace(
+        seen,
+        accounts=await count_accounts(store.management),
         keys=[KeyRow(kid=key.kid, state=key.state, algorithm=key.algorithm,
                      age=now - key.created_at.timestamp()) for key in keyring.stored],
-        access_log_dropped=logs.access.dropped,
+        sums=await share(metrics.tally(seen)),
     ))
 
 

@@ -39,13 +39,18 @@ class Readiness:
 class Operations:
     """Answers for this process. `pull` looks up what the metrics in `registry` cannot count themselves."""
 
-    __slots__ = ("_probes", "_pull", "_registry")
+    __slots__ = ("_is_leaving", "_probes", "_pull", "_registry")
 
     def __init__(self, registry: CollectorRegistry, *, pull: Callable[[], Awaitable[None]],
                  probes: Mapping[str, Probe]) -> None:
         self._registry = registry
         self._pull = pull
         self._probes = probes
+        self._is_leaving = False
+
+    def leave(self) -> None:
+        """Say from now on that no requests may be sent here: the process is going to end."""
+        self._is_leaving = True
 
     def health(self) -> Reply:
         """Answer that the process is alive: its event loop has just shown it."""
@@ -53,6 +58,8 @@ class Operations:
 
     async def readiness(self) -> Reply:
         """Answer whether requests may be sent here."""
+        if self._is_leaving:
+            return _json(503, {"ready": False, "parts": {"gateway": "is stopping"}})
         return readiness_answer(await examine(self._probes))
 
     async def metrics(self, accept: str) -> Reply:

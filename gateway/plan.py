@@ -39,9 +39,9 @@ class Draft:
     mistakes: tuple[Mistake, ...] = ()
 
 
-def read_settings(path: Path, environ: Mapping[str, str]) -> Settings:
-    """Read a configuration file; raises `ConfigurationError` with every mistake in it."""
-    settings = load(path, environ, ADAPTERS, RuleTable, lambda app, source: draft(app, source).mistakes)
+def read_settings(path: Path, environ: Mapping[str, str], *, text: str | None = None) -> Settings:
+    """Read a configuration file, or its `text`; raises `ConfigurationError` with every mistake in it."""
+    settings = load(path, environ, ADAPTERS, RuleTable, lambda app, source: draft(app, source).mistakes, text=text)
     if settings.keys.encryption_key is not None:
         try:
             KeyEncryptionKey.parse(settings.keys.encryption_key)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from gateway.errors import StoreUnavailable
+from gateway.model import Secret
 from gateway.proxy.tasks import Tasks
 from gateway.settings import StoreSection
 from gateway.store.embedded import EmbeddedPostgres
@@ -12,18 +13,17 @@ from gateway.store.postgres import PostgresStore
 
 
 @asynccontextmanager
-async def running_store(section: StoreSection, tasks: Tasks) -> AsyncIterator[PostgresStore]:
-    """Open the store for a gateway: the bundled server is started, and started again should it die."""
+async def running_store(section: StoreSection, tasks: Tasks) -> AsyncIterator[Secret]:
+    """Yield the store's URL; the bundled server is started for it, and started again should it die."""
     if not section.is_embedded:
-        async with PostgresStore.open(section.url) as store:
-            yield store
+        yield section.url
         return
     server = EmbeddedPostgres(section.state)
     try:
-        async with PostgresStore.open(await asyncio.to_thread(server.start)) as store:
-            watch = tasks.start(server.keep_running())
-            yield store
-            watch.cancel()
+        url = await asyncio.to_thread(server.start)
+        watch = tasks.start(server.keep_running())
+        yield url
+        watch.cancel()
     finally:
         await asyncio.to_thread(server.stop)
 

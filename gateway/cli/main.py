@@ -22,6 +22,7 @@ from gateway.plan import notes
 
 HEALTH_SECONDS = 3.0  # less than the health checks of container engines wait
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where to ask who listens on every address
+MOST_WORKERS = 256
 DEMO_PACKAGES = ("django", "gunicorn", "aiosqlite")
 
 Port = partial(typer.Option, min=1, max=65535)
@@ -53,17 +54,24 @@ def options(
 
 
 @cli.command()
-def serve(config: Config) -> None:
-    """Run the gateway until SIGTERM or SIGINT."""
-    from gateway.server import serve as run  # other commands start without the data plane
+def serve(
+    config: Config,
+    workers: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="Processes that serve: one for each core that"
+                                         " the gateway may fill.")] = 1,
+) -> None:
+    """Run the gateway until SIGTERM or SIGINT; SIGHUP makes it read its configuration anew."""
+    from gateway.server.supervisor import serve as run  # other commands start without the data plane
 
-    run(read_configuration(config))
+    run(config, workers)
 
 
 @cli.command()
 def check(config: Config) -> None:
     """Read the configuration and say everything that is wrong with it; opens no connection."""
+    from gateway.server.certificates import server_context
+
     settings = read_configuration(config)
+    server_context(settings)
     print(f"{config}: good; {len(settings.apps)} app(s), {len(settings.sources)} source(s)")
     for note in notes(settings):
         print(f"note: {note}")

@@ -61,14 +61,16 @@ def load(
     source_options: Mapping[str, type[BaseModel]],
     rule_model: type[BaseModel],
     examine: Examine = _no_further,
+    *,
+    text: str | None = None,
 ) -> Settings:
-    """Read a configuration file, with its secrets resolved.
+    """Read a configuration file, with its secrets resolved; `text` is its content where that was read before.
 
     `source_options` gives each adapter's own model, `rule_model` reads an `[[app.rule]]` table; arrays reach
     them as tuples. `examine` looks for further mistakes in each app that could be read. Raises
     `ConfigurationError`: a syntax error alone, all other mistakes together.
     """
-    text = _read(path)
+    text = read_text(path) if text is None else text
     root = _parse(path, text)
     surroundings = Surroundings(environ=environ, folder=path.absolute().parent)
     reader = _Reader(str(path), positions.index_lines(text), surroundings)
@@ -194,7 +196,8 @@ class _Reader:
             return None
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return a configuration file's content; raises `ConfigurationError`."""
     try:
         return path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
     except OSError as error:

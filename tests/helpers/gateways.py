@@ -16,6 +16,7 @@ import asyncio
 import base64
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -34,7 +35,7 @@ from gateway.app import Logs, build
 from gateway.demo.scene import free_ports
 from gateway.model import Secret
 from gateway.plan import read_settings
-from gateway.server import listening
+from gateway.server.listeners import listening
 from gateway.settings import Settings
 from gateway.telemetry.accesslog import AccessLog
 from gateway.telemetry.logs import Redaction
@@ -229,7 +230,8 @@ class GatewayProcess:
     def kill(self) -> None:
         """End it as kill -9 does, and take leave of what is left; does no harm to a process that has ended."""
         if self._process is not None:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # its workers are of the same group
             self._process.wait(STOP_SECONDS)
 
     def _is_ready(self) -> bool:

@@ -1,0 +1,1 @@
+"""How the gateway serves: one supervisor, and workers on the sockets that it holds."""
