@@ -19,6 +19,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway.accounts.adopt import Adopt
 from gateway.accounts.change import Change
+from gateway.accounts.flags import LegacyFlags
 from gateway.accounts.hashpool import HashPool
 from gateway.accounts.keyring import Keyring
 from gateway.accounts.login import Login
@@ -40,8 +41,10 @@ from gateway.parts import (
     session_keeper,
 )
 from gateway.plan import plan
+from gateway.proxy.admission import Admission
 from gateway.proxy.connections import Connections
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.forward_auth import ForwardAuth
 from gateway.proxy.guard import Guard
 from gateway.proxy.ids import RequestIds
 from gateway.proxy.peers import Peers
@@ -121,10 +124,13 @@ async def build(settings: Settings, logs: Logs, *, share: Share = alone) -> Asyn
         apps = await Assembler(settings, hasher=hasher, metrics=metrics, limits=limits, tasks=loops,
                                stack=stack, log=logs.operator).run(plans)
         stack.push_async_callback(tasks.close, SETTLE_SECONDS)  # what has begun runs to its end
-        sessions = session_keeper(settings.tokens, store.sessions, keyring)
-        exchange = _exchange(settings, store, keyring, sessions, hasher, phases, metrics, tasks, logs)
-        guard = Guard(apps.guarded, exchange, sessions, events=metrics, own_paths={JWKS_PATH: jwks_handler(keyring)},
-                      body_limit=limits.login_body)
+        sessions = session_keeper(settings, store.sessions, keyring)
+        flags = LegacyFlags(store.management, phases)
+        admission = Admission(sessions, flags, time.time)
+        exchange = _exchange(settings, store, keyring, sessions, admission, flags, hasher, phases, metrics, tasks, logs)
+        sites = Sites(apps.sites)
+        guard = Guard(apps.guarded, exchange, admission, ForwardAuth(sites, apps.guarded, admission), events=metrics,
+                      own_paths={JWKS_PATH: jwks_handler(keyring)}, body_limit=limits.login_body)
         loops.start(store.notices.listen(partial(_on_notice, sessions, phases, logs.operator)))
         here = partial(_seen_here, pool, apps, logs)
         operations = Operations(registry, pull=partial(_pull, metrics, store, keyring, here, share),
@@ -135,7 +141,7 @@ async def build(settings: Settings, logs: Logs, *, share: Share = alone) -> Asyn
         logs.redactor.know(token)
         yield Gateway(
             connections=Connections(Surroundings(
-                sites=Sites(apps.sites),
+                sites=sites,
                 interceptor=guard,
                 traffic=Traffic(metrics, logs.access),
                 limits=limits,
@@ -155,7 +161,8 @@ async def build(settings: Settings, logs: Logs, *, share: Share = alone) -> Asyn
 
 
 def _exchange(settings: Settings, store: PostgresStore, keyring: Keyring, sessions: SessionKeeper,
-              hasher: PasswordHasher, phases: PhaseBook, metrics: Metrics, tasks: Tasks, logs: Logs) -> Exchange:
+              admission: Admission, flags: LegacyFlags, hasher: PasswordHasher, phases: PhaseBook, metrics: Metrics,
+              tasks: Tasks, logs: Logs) -> Exchange:
     """Wire the intercepted exchanges."""
     adopt = Adopt(store.accounts, hasher, uuid4)
     sign_in = SignIn(
@@ -164,6 +171,7 @@ def _exchange(settings: Settings, store: PostgresStore, keyring: Keyring, sessio
         passwords=store.passwords,
         sessions=sessions,
         throttle=Throttle(store.throttle, keyring, secrets.token_bytes),
+        flags=flags,
         events=metrics,
         tasks=tasks,
         clock=time.monotonic,
@@ -171,7 +179,8 @@ def _exchange(settings: Settings, store: PostgresStore, keyring: Keyring, sessio
         log=logs.operator,
     )
     return Exchange(sign_in=sign_in, change=Change(store.accounts, store.changes, hasher),
-                    sessions=sessions, management=store.management, phases=phases, events=metrics, log=logs.operator)
+                    sessions=sessions, admission=admission, management=store.management, phases=phases,
+                    events=metrics, log=logs.operator)
 
 
 async def _on_notice(sessions: SessionKeeper, phases: PhaseBook, log: FilteringBoundLogger, topic: str,

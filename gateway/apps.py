@@ -23,8 +23,9 @@ from gateway.identifiers import Comparison
 from gateway.intercept.rules import RuleSet
 from gateway.intercept.tables import RuleKind
 from gateway.plan import FORM, AppPlan
+from gateway.proxy.access import Access, Entry, Require
 from gateway.proxy.addresses import SYSTEM_AUTHORITIES, Address, Destination, SocketFile, Tls, verifying_context
-from gateway.proxy.guarded import DenialStyle, GuardedApp
+from gateway.proxy.guarded import DenialStyle, GuardedApp, HandOff
 from gateway.proxy.limits import Limits
 from gateway.proxy.sites import ANY_HOST, Site
 from gateway.proxy.tasks import Tasks
@@ -143,6 +144,7 @@ class Assembler:
     def _guarded(
         self, app: AppSection, source: SourceSection, rules: RuleSet, questions: Mapping[str, Question]
     ) -> GuardedApp:
+        entry = _entry(app, rules)
         return GuardedApp(
             name=app.name,
             prefix=app.path,
@@ -155,9 +157,29 @@ class Assembler:
             ),
             questions=questions,
             is_own_source=source.adapter == FORM,
-            denied=DenialStyle(app.denied),
+            denied=DenialStyle(app.denied_style),
             allowed_origins=frozenset(app.allowed_origins),
+            hand_off=HandOff(app.handoff),
+            is_told=app.tells_identity,
+            entry=entry,
+            access=_access(app, rules, entry),
         )
+
+
+def _entry(app: AppSection, rules: RuleSet) -> Entry:
+    """Return where users come in: the page that is named, or else that of the first login rule."""
+    base = app.path.rstrip("/")
+    first = next((rule.page for rule in rules.rules if rule.kind is RuleKind.LOGIN), "/")
+    return Entry(page=base + (app.login_page or first), next=app.login_next, home=base + app.home)
+
+
+def _access(app: AppSection, rules: RuleSet, entry: Entry) -> Access | None:
+    """Return which of an app's addresses need a session, if any do."""
+    if not any(table.require == "session" for table in app.access):
+        return None
+    return Access([(table.path, Require(table.require)) for table in app.access], prefix=app.path, entry=entry,
+                  logins=[rule for rule in rules.rules if rule.kind is RuleKind.LOGIN],
+                  parameters=frozenset(app.path_parameters), fold_case=app.fold_case)
 
 
 def _destination(address: AppAddress, app: AppSection) -> Destination:

@@ -47,12 +47,14 @@ class ConfigurationError(SluicegateError):
 class RequestRefused(SluicegateError):
     """Refuses a client's request: `status` is the 4xx, `reason` a sentence fit for the client.
 
-    `allow` are the methods that the address does know, for a 405 (RFC 9110 15.5.6).
+    `allow` are the methods that the address does know, for a 405 (RFC 9110 15.5.6). `retry_after` is in seconds.
     """
 
-    def __init__(self, status: int, reason: str, *, allow: Collection[bytes] = ()) -> None:
+    def __init__(self, status: int, reason: str, *, allow: Collection[bytes] = (),
+                 retry_after: int | None = None) -> None:
         super().__init__(reason)
         self.status = status
+        self.retry_after = retry_after
         self.reason = reason
         self.allow = allow
 

@@ -19,7 +19,7 @@ from gateway.hashing.swapper import Swapper
 from gateway.http.head import HeadLimits
 from gateway.model import Secret
 from gateway.proxy.limits import Limits
-from gateway.settings import EMBEDDED, HashingSection, LimitsSection, Settings, TokensSection
+from gateway.settings import EMBEDDED, HashingSection, LimitsSection, Settings
 from gateway.state import ENCRYPTION_KEY, PRIVATE_TOKEN, StateFolder
 from gateway.store.base import Sessions
 from gateway.telemetry.metrics import Metrics
@@ -83,11 +83,13 @@ def data_plane_limits(section: LimitsSection) -> Limits:
     )
 
 
-def session_keeper(section: TokensSection, store: Sessions, keyring: Keyring) -> SessionKeeper:
+def session_keeper(settings: Settings, store: Sessions, keyring: Keyring) -> SessionKeeper:
     """Return what issues and recognises sessions."""
+    section = settings.tokens
     lifetimes = Lifetimes(access=timedelta(minutes=section.access_minutes),
                           session=timedelta(hours=section.session_hours))
-    return SessionKeeper(store, keyring, time.time, secrets.token_bytes, section.issuer, lifetimes)
+    return SessionKeeper(store, keyring, time.time, secrets.token_bytes, section.issuer, lifetimes,
+                         told=[app.name for app in settings.apps if app.tells_identity])
 
 
 def secrets_in(settings: BaseModel) -> Iterator[Secret]:

@@ -65,8 +65,9 @@ def notes(settings: Settings) -> Iterator[str]:
         if source is not None and source.adapter == FORM:
             yield (f"app {app.name}: a form shows no primary key, so a user is known by the name typed at the login; "
                    "somebody with two names becomes two accounts")
-        if source is not None:
-            yield f"app {app.name}: blocking an account ends its gateway sessions, not the app's own"
+        if source is not None and not any(table.require == "session" for table in app.access):
+            yield (f"app {app.name}: blocking an account ends its gateway sessions, not the app's own; that it ends "
+                   'access to the app needs [[app.access]] with require = "session"')
 
 
 def draft(app: AppSection, source: SourceSection | None) -> Draft:

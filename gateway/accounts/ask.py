@@ -87,6 +87,19 @@ class Question:
         Applications rehash rows by themselves at a login. None: unchanged, or not to be seen now. Nobody
         waits for this look, so it neither counts for the breaker nor takes a recovering source's one try.
         """
+        row = await self._row(login)
+        if row is None:
+            return None
+        answer = await self._verify(row, password, known)
+        return answer.legacy_seen if isinstance(answer, Right) else None
+
+    async def look(self, login: str) -> LegacyUser | None:
+        """Return who has this name, with what speaks against them; None when it cannot be seen now."""
+        row = await self._row(login)
+        return row.user if row else None
+
+    async def _row(self, login: str) -> LegacyRow | None:
+        """Return a row without counting for the breaker."""
         if not isinstance(self._adapter, HashSource) or self.breaker.is_open:
             return None
         try:
@@ -94,10 +107,7 @@ class Question:
                 row = await self._adapter.fetch(login)
         except (AdapterError, TimeoutError):
             return None
-        if not isinstance(row, LegacyRow):
-            return None
-        answer = await self._verify(row, password, known)
-        return answer.legacy_seen if isinstance(answer, Right) else None
+        return row if isinstance(row, LegacyRow) else None
 
     async def _verify(self, row: LegacyRow, password: Secret, unless_seen: bytes | None) -> Heard:
         if not is_acceptable(password):

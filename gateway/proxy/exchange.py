@@ -26,11 +26,12 @@ from gateway.intercept.rules import Match, Rule
 from gateway.intercept.tables import RuleKind
 from gateway.intercept.verdict import judge
 from gateway.model import Phase, Verdict
-from gateway.proxy.guarded import Events, GuardedApp
-from gateway.proxy.handoff import forward, lines, relay
+from gateway.proxy.admission import Admission
+from gateway.proxy.guarded import Events, GuardedApp, HandOff
+from gateway.proxy.handoff import forward, lines, redirect, relay
 from gateway.proxy.limits import JUDGED_BYTES
 from gateway.proxy.signin import SignIn
-from gateway.proxy.steps import Reply, WholeRequest
+from gateway.proxy.steps import Ask, Pass, Reply, WholeRequest
 from gateway.store.base import Management
 
 BROKE_DOWN = 500  # the first status of an app that broke down
@@ -54,6 +55,7 @@ class Exchange:
         sign_in: SignIn,
         change: Change,
         sessions: SessionKeeper,
+        admission: Admission,
         management: Management,
         phases: PhaseBook,
         events: Events,
@@ -62,6 +64,7 @@ class Exchange:
         self._sign_in = sign_in
         self._change = change
         self._sessions = sessions
+        self._admission = admission
         self._management = management
         self._phases = phases
         self._events = events
@@ -78,7 +81,7 @@ class Exchange:
     async def _run(self, app: GuardedApp, match: Match, request: WholeRequest) -> Reply:
         found = extract.extract(match, request.head, request.body)
         if found is None:
-            return relay(request, await forward(request, request.body))
+            return await self._pass_on(app, request)
         if not isinstance(found, extract.Logout):  # a link on another site may lead there, if the app lets it
             check_origin(request.head, allowed=app.allowed_origins)
         match found:
@@ -91,10 +94,26 @@ class Exchange:
             case other:
                 assert_never(other)
 
+    async def _admitted(self, app: GuardedApp, request: WholeRequest) -> Pass | Reply:
+        """Say whether a request that is no login may pass, and with what; also this waits for the store."""
+        step = self._admission.examine(app, request.head, request.client)
+        return await step.decide() if isinstance(step, Ask) else step
+
+    async def _pass_on(self, app: GuardedApp, request: WholeRequest) -> Reply:
+        """Treat a request that only looked like one of ours as any other."""
+        admitted = await self._admitted(app, request)
+        if isinstance(admitted, Reply):
+            return admitted
+        answer = await forward(request, request.body, admitted.to_app)
+        return relay(request, answer, admitted.to_client)
+
     async def _change_password(self, app: GuardedApp, request: WholeRequest, typed: extract.Change) -> Reply:
         """Forward the change; follow it into the store once the legacy side confirms it."""
         if typed.change is None:
-            return relay(request, await forward(request, request.body))
+            return await self._pass_on(app, request)
+        admitted = await self._admitted(app, request)
+        if isinstance(admitted, Reply):
+            return admitted
         session = await self._sessions.current(app.name, request.head.cookie)
         account = await self._management.get(session.account_id) if session else None
         question = app.question_for(typed.rule)
@@ -102,7 +121,7 @@ class Exchange:
             return await self._unnamed_change(app, request)
         begun = await self._change.begin(account, typed.change.new_password)
         try:
-            answer = await forward(request, request.body)
+            answer = await forward(request, request.body, admitted.to_app)
         except AppUnavailable:  # it may have happened all the same
             self._changed(app, request, begun, await self._change.confirm(begun, question, session_id=session.id))
             raise
@@ -121,7 +140,7 @@ class Exchange:
         """
         if self._phases.of(app.source.name) is Phase.COMPLETE:
             return app.own.plain(request, 401, "Please sign in again before you change your password.")
-        return relay(request, await forward(request, request.body))
+        return await self._pass_on(app, request)
 
     def _changed(self, app: GuardedApp, request: WholeRequest, begun: Begun, end: ChangeEnd) -> None:
         self._events.password_changed(app.name, end)
@@ -129,8 +148,14 @@ class Exchange:
                        request_id=request.request_id.decode())
 
     async def _sign_out(self, app: GuardedApp, request: WholeRequest, rule: Rule) -> Reply:
-        """Forward the logout; the gateway's session ends when the app's has."""
-        answer = await forward(request, request.body)
+        """Forward the logout; the gateway's session ends when the app's has. An app without one is not asked."""
+        if app.hand_off is HandOff.HEADERS:
+            return redirect(app.entry.page, lines(await self._sessions.end(
+                app.name, request.head.cookie, reason="logout")))
+        admitted = await self._admitted(app, request)
+        if isinstance(admitted, Reply):
+            return admitted
+        answer = await forward(request, request.body, admitted.to_app)
         if judge(rule, answer, JUDGED_BYTES) is not Verdict.RIGHT:
             return relay(request, answer)
         return relay(request, answer, lines(await self._ended(app, request)))

@@ -1,4 +1,4 @@
-"""The guard at the door: says of each request whether it passes, is intercepted, or renews a session.
+"""The guard at the door: says of each request whether it is the gateway's own, is intercepted, or may pass.
 
 Owns no state. Everything here is a look at the request's head, without waiting.
 """
@@ -6,14 +6,14 @@ Owns no state. Everything here is a look at the request's head, without waiting.
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from gateway.accounts.sessions import Due, SessionKeeper
-from gateway.errors import RequestRefused, StoreUnavailable
+from gateway.errors import RequestRefused
 from gateway.http.head import RequestHead
+from gateway.proxy.admission import Admission
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.forward_auth import ForwardAuth
 from gateway.proxy.guarded import Events, GuardedApp
-from gateway.proxy.handoff import lines
 from gateway.proxy.sites import Site
-from gateway.proxy.steps import PLAIN, Ask, ClientInfo, Intercept, Pass, Reply, Step, WholeRequest
+from gateway.proxy.steps import PLAIN, Ask, ClientInfo, Intercept, Reply, Step, WholeRequest
 
 WELL_KNOWN = b"/.well-known/"
 NO_BODY = 0
@@ -31,7 +31,8 @@ class Guard:
         self,
         apps: Mapping[str, GuardedApp],
         exchange: Exchange,
-        sessions: SessionKeeper,
+        admission: Admission,
+        forward_auth: ForwardAuth,
         *,
         events: Events,
         own_paths: Mapping[bytes, Handler],
@@ -39,12 +40,17 @@ class Guard:
     ) -> None:
         self._apps = apps
         self._exchange = exchange
-        self._sessions = sessions
+        self._admission = admission
+        self._forward_auth = forward_auth
         self._events = events
         self._own_paths = own_paths
         self._body_limit = body_limit
 
-    def examine(self, site: Site, head: RequestHead, _client: ClientInfo) -> Step:
+    def own(self, head: RequestHead, client: ClientInfo) -> Ask | Reply:
+        """Answer at an address below the gateway's own path; raises `RequestRefused`."""
+        return self._forward_auth.answer(head, client)
+
+    def examine(self, site: Site, head: RequestHead, client: ClientInfo) -> Step:
         """Return what the request needs; raises `RequestRefused` for what must not pass."""
         target = head.target
         if target.startswith(WELL_KNOWN):
@@ -61,14 +67,4 @@ class Guard:
             raise
         if match is not None:
             return Intercept(handler=partial(self._exchange.run, app, match), body_limit=self._body_limit)
-        if head.cookie is None or head.has_body:
-            return PLAIN  # a request with a body is not held up; the next one renews
-        known = self._sessions.recognise(app.name, head.cookie)
-        return Ask(decide=partial(self._renewed, app, head.cookie)) if isinstance(known, Due) else PLAIN
-
-    async def _renewed(self, app: GuardedApp, cookie: bytes) -> Pass:
-        """Return the fields of a renewed or ended session; without the store the request just passes."""
-        try:
-            return Pass(to_client=lines(await self._sessions.renew(app.name, cookie) or ()))
-        except StoreUnavailable:
-            return PLAIN
+        return self._admission.examine(app, head, client)

@@ -8,6 +8,7 @@ from typing import Protocol
 from gateway.accounts.ask import Question
 from gateway.accounts.login import SourceRules
 from gateway.intercept.rules import Rule, RuleSet
+from gateway.proxy.access import Access, Entry
 from gateway.proxy.handoff import OwnAnswers
 
 
@@ -18,11 +19,19 @@ class DenialStyle(StrEnum):
     STATUS = "status"
 
 
+class HandOff(StrEnum):
+    """How the app comes to know the user: by its own login, or by what the gateway says of each request."""
+
+    REPLAY = "replay"
+    HEADERS = "headers"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardedApp:
     """Is one app whose logins are intercepted.
 
-    `questions` has one question for each login rule; `is_own_source` says that they go to the app itself.
+    `questions` has one question for each login rule; `is_own_source` says that they go to the app itself. An
+    app that `is_told` gets its users' names with each request. `access` is None where nothing is closed.
     """
 
     name: str
@@ -33,6 +42,25 @@ class GuardedApp:
     is_own_source: bool
     denied: DenialStyle
     allowed_origins: frozenset[str]
+    hand_off: HandOff
+    is_told: bool
+    entry: Entry
+    access: Access | None
+
+    @property
+    def minds(self) -> bool:
+        """Whether it makes a difference to this app who sends a request."""
+        return self.is_told or self.access is not None
+
+    @property
+    def reads_flags(self) -> bool:
+        """Whether the gateway must look at the legacy side's flags, since no app does."""
+        return self.hand_off is HandOff.HEADERS
+
+    @property
+    def any_question(self) -> Question | None:
+        """A question to the app's source that knows its users; None if there is none."""
+        return next(iter(self.questions.values()), None)
 
     def question_for(self, rule: Rule) -> Question | None:
         """Return the question that confirms what was typed at a rule; None when no login rule can."""

@@ -4,6 +4,7 @@ Owns what may change on the way (the password field, the body's length, the codi
 Set-Cookie lines) and nothing else may. Knows no accounts and no decisions.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +23,11 @@ BODILESS = frozenset({204, 304})  # RFC 9110 6.4.1
 ANY_HEAD = HeadLimits(head_bytes=1 << 30, fields=1 << 20)  # the answer's head was within limits when it came
 
 
-async def forward(request: WholeRequest, body: bytes) -> Answer:
-    """Send the browser's request on with this body, once; raises `AppUnavailable`, also for a cut answer."""
+async def forward(request: WholeRequest, body: bytes, extra: bytes = b"") -> Answer:
+    """Send the browser's request on with this body, once; raises `AppUnavailable`, also for a cut answer.
+
+    `extra` is complete field lines for the app: who the user is.
+    """
     wire = forward_request(
         request.head,
         peer=request.client.peer.encode(),
@@ -31,6 +35,7 @@ async def forward(request: WholeRequest, body: bytes) -> Answer:
         is_trusted=request.client.is_trusted,
         request_id=request.request_id,
         body_length=len(body),
+        extra=extra,
     )
     answer = await request.site.upstream.fetch(_legible(wire) + body, method=request.head.method)
     if not answer.is_whole:
@@ -64,6 +69,20 @@ def lines(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
     return b"".join(name + b": " + value + b"\r\n" for name, value in fields)
 
 
+def redirect(location: str, fields: bytes = b"", *, close: bool = False) -> Reply:
+    """Send a browser on by a GET; `fields` are complete lines."""
+    return own_answer(b"303 See Other", 303, b"Location: %b\r\n%b" % (location.encode("ascii"), fields), b"",
+                      close=close)
+
+
+def own_answer(line: bytes, status: int, fields: bytes, body: bytes, *, close: bool = False) -> Reply:
+    """Return a whole answer that nobody else may see; `line` is the status line without the version."""
+    length = b"" if status in BODILESS else b"Content-Length: %d\r\n" % len(body)
+    end = b"Connection: close\r\n" if close else b""
+    wire = b"HTTP/1.1 %b\r\nCache-Control: private, no-store\r\n%b%b%b\r\n" % (line, length, fields, end)
+    return Reply(wire=wire + body, status=status, close=close)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnAnswers:
     """Makes the gateway's own answers to an app's requests; foreign origins that are listed may read them."""
@@ -85,6 +104,15 @@ class OwnAnswers:
             close=not head.is_persistent,
         )
         return Reply(wire=wire, status=status, close=not head.is_persistent)
+
+    def welcome(self, request: WholeRequest, location: str, fields: bytes) -> Reply:
+        """Answer a granted login: send a browser on, tell a program where to go on."""
+        head = request.head
+        if pages.prefers_page(b", ".join(head.values(b"accept"))):
+            return redirect(location, fields + self._cors(request), close=not head.is_persistent)
+        body = json.dumps({"status": "ok", "next": location}).encode() + b"\n"
+        extra = b"Content-Type: application/json\r\n" + fields + self._cors(request)
+        return own_answer(b"200 OK", 200, extra, body, close=not head.is_persistent)
 
     def breakdown(self, request: WholeRequest, error: SluicegateError) -> Reply:
         """Return the answer that an error deserves."""

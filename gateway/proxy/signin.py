@@ -15,6 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway.accounts.decision import Decision, Denied, Granted, MustAsk, Reason, Shown, Way
 from gateway.accounts.decoy import decoy
+from gateway.accounts.flags import LegacyFlags
 from gateway.accounts.login import Login
 from gateway.accounts.sessions import Fields, SessionKeeper
 from gateway.accounts.throttle import Attempt, Reservation, Throttle, Wait
@@ -25,7 +26,7 @@ from gateway.identifiers import Comparison, normalise
 from gateway.intercept import extract
 from gateway.intercept.verdict import judge
 from gateway.model import Account, Outcome, Verdict
-from gateway.proxy.guarded import DenialStyle, Events, GuardedApp
+from gateway.proxy.guarded import DenialStyle, Events, GuardedApp, HandOff
 from gateway.proxy.handoff import forward, lines, relay
 from gateway.proxy.limits import JUDGED_BYTES
 from gateway.proxy.steps import Reply, WholeRequest
@@ -74,6 +75,7 @@ class SignIn:
         passwords: Passwords,
         sessions: SessionKeeper,
         throttle: Throttle,
+        flags: LegacyFlags,
         events: Events,
         tasks: Tasks,
         clock: Callable[[], float],
@@ -85,6 +87,7 @@ class SignIn:
         self._passwords = passwords
         self._sessions = sessions
         self._throttle = throttle
+        self._flags = flags
         self._events = events
         self._tasks = tasks
         self._clock = clock
@@ -151,7 +154,7 @@ class SignIn:
         decision = await self._login.look_up(app.source, credentials)
         if not isinstance(decision, MustAsk):
             return Heard(decision=decision, decider=STORE)
-        if app.is_own_source and not decision.was_held:
+        if app.is_own_source and not decision.was_held and app.hand_off is HandOff.REPLAY:
             return await self._ask_app(typed, decision)
         question = app.questions[typed.login.rule.name]
         decision = await self._login.ask(app.source, credentials, decision, question)
@@ -180,6 +183,8 @@ class SignIn:
     async def _hand_over(self, typed: Typed, granted: Granted, answer: Answer | None) -> Reply:
         """The password is right: the app must say so too, then the gateway session begins."""
         app, request = typed.app, typed.request
+        if app.hand_off is HandOff.HEADERS:
+            return await self._let_in(typed, granted)
         if answer is None:
             answer = await self._replayed(typed)
         verdict = _judged(typed, answer)
@@ -188,18 +193,40 @@ class SignIn:
             await self._accounts.drifted(granted.account.id, app=app.name, verdict=verdict)
             self._end(typed, "shown", APP, reason=verdict, account=granted.account)
             return relay(request, answer)
-        await self._forget(typed)
-        issued = await self._sessions.issue(granted.account, app.name, proven=granted.encoded)
-        if issued is None:  # blocked in this very moment
-            reply = await self._deny(typed, Denied(reason=Reason.BLOCKED), answer)
-            self._end(typed, "denied", STORE, reason=Reason.BLOCKED, account=granted.account)
-            return reply
-        await self._accounts.logged_in(granted.account.id)
+        fields = await self._begin_session(typed, granted)
+        if fields is None:
+            return await self._deny(typed, Denied(reason=Reason.BLOCKED), answer)
         if self._login.follows(app.source):
             self._tasks.start(self._note_rehash(typed, granted))
+        return relay(request, answer, lines(fields))
+
+    async def _let_in(self, typed: Typed, granted: Granted) -> Reply:
+        """The password is right, and no app has another word: the gateway answers the login itself."""
+        app, request = typed.app, typed.request
+        if granted.way is Way.STORE:  # else the legacy side has just let the user in
+            hindrance = await self._flags.of(app.source.name, app.questions[typed.login.rule.name], granted.account)
+            if hindrance is not None:
+                self._end(typed, "denied", LEGACY, reason=hindrance, account=granted.account)
+                return await self._deny(typed, Denied(reason=Reason.UNCONFIRMED), None)
+        fields = await self._begin_session(typed, granted)
+        if fields is None:
+            return await self._deny(typed, Denied(reason=Reason.BLOCKED), None)
+        target = request.head.target.partition(b"?")[2]
+        form = typed.login.form.values(app.entry.next) if app.entry.next else ()
+        return app.own.welcome(request, app.entry.after_login(form, target), lines(fields))
+
+    async def _begin_session(self, typed: Typed, granted: Granted) -> Fields | None:
+        """Open the session of a granted login; None for an account that was blocked in this very moment."""
+        app = typed.app
+        await self._forget(typed)
+        issued = await self._sessions.issue(granted.account, app.name, proven=granted.encoded)
+        if issued is None:
+            self._end(typed, "denied", STORE, reason=Reason.BLOCKED, account=granted.account)
+            return None
+        await self._accounts.logged_in(granted.account.id)
         decider = STORE if granted.way is Way.STORE else LEGACY
         self._end(typed, "granted", decider, reason=granted.way, account=granted.account)
-        return relay(request, answer, lines((*issued.fields, self._device(typed))))
+        return (*issued.fields, self._device(typed))
 
     async def _replayed(self, typed: Typed) -> Answer:
         try:
@@ -226,7 +253,14 @@ class SignIn:
         return app.own.plain(request, 401, "The user name or the password is not right.")
 
     async def _show(self, typed: Typed, shown: Shown, answer: Answer | None, reservation: Reservation) -> Reply:
-        """The gateway decides nothing: the request goes on as typed, and nothing is stored."""
+        """The gateway decides nothing: the request goes on as typed, and nothing is stored.
+
+        Where no app has a login of its own, nobody is let in without a decision.
+        """
+        if typed.app.hand_off is HandOff.HEADERS:
+            reservation.failed()
+            self._end(typed, "denied", LEGACY, reason=shown.outcome)
+            return await self._deny(typed, Denied(reason=Reason.UNCONFIRMED), answer)
         try:
             if answer is None:
                 answer = await forward(typed.request, typed.request.body)

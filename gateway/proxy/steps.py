@@ -11,6 +11,9 @@ from typing import Protocol
 from gateway.http.head import RequestHead
 from gateway.proxy.sites import Site
 
+OWN_PATH = b"/-/sluicegate/"
+"""What lies below it is the gateway's own under every host, and never an app's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientInfo:
@@ -99,6 +102,9 @@ Step = Pass | Ask | Intercept | Reply
 
 class Interceptor(Protocol):
     """Looks at each request before it goes on."""
+
+    def own(self, head: RequestHead, client: ClientInfo) -> Ask | Reply:
+        """Answer a request below `OWN_PATH`, whatever its host; nothing of it passes. Raises `RequestRefused`."""
 
     def examine(self, site: Site, head: RequestHead, client: ClientInfo) -> Step:
         """Say what this request needs.

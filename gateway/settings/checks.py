@@ -18,6 +18,9 @@ FORM = "form"
 """The adapter whose source is an application itself."""
 
 
+SESSION_KEYS = ("handoff", "identity", "login_page", "login_next", "home", "access")
+
+
 def mistakes_between(root: Table) -> Iterator[Mistake]:
     """Yield every mistake between sections, as path and sentence."""
     for check in CHECKS:
@@ -125,6 +128,27 @@ def _app_rules(root: Table) -> Iterator[Mistake]:
             yield ("app", index, "password_change"), "is of no use without rules"
 
 
+def _app_sessions(root: Table) -> Iterator[Mistake]:
+    for index, app in enumerate(tables_of(root.get("app"))):
+        for key in SESSION_KEYS:
+            if key in app and "source" not in app:
+                yield ("app", index, key), "is of no use without a source: only its users have sessions"
+        if app.get("handoff") == "headers" and app.get("denied") == "app":
+            yield ("app", index, "denied"), 'cannot be "app" with the hand-off "headers": the app sees no login'
+        if app.get("handoff") == "headers" and app.get("identity") is False:
+            yield ("app", index, "identity"), 'cannot be false with the hand-off "headers": the app would know nobody'
+
+
+def _access_paths(root: Table) -> Iterator[Mistake]:
+    for index, app in enumerate(tables_of(root.get("app"))):
+        seen: set[str] = set()
+        for number, table in enumerate(tables_of(app.get("access"))):
+            path = str(table.get("path", "")).rstrip("/")
+            if path in seen:
+                yield ("app", index, "access", number, "path"), "is the path of an earlier [[app.access]] table too"
+            seen.add(path)
+
+
 def _source_users(root: Table) -> Iterator[Mistake]:
     users = Counter(str(app.get("source")) for app in tables_of(root.get("app")))
     for name, source in table_of(root.get("source")).items():
@@ -145,5 +169,7 @@ CHECKS: tuple[Callable[[Table], Iterator[Mistake]], ...] = (
     _app_upstreams,
     _app_sources,
     _app_rules,
+    _app_sessions,
+    _access_paths,
     _source_users,
 )

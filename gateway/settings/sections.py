@@ -24,6 +24,7 @@ from gateway.settings.values import (
     LogPlace,
     Network,
     Origin,
+    Page,
     Parameter,
     PeerName,
     Seconds,
@@ -87,8 +88,18 @@ class TokensSection(Section):
     session_hours: Annotated[int, Field(ge=1, le=720)] = 24  # a working day and its night
 
 
+class AccessTable(Section):
+    """Is what requests below a path need, which is below the app's own."""
+
+    path: AppPath
+    require: Literal["session", "nothing"]
+
+
 class AppSection(Section):
-    """Is one application behind the gateway; `rules` are instances of the rule model given to `load`."""
+    """Is one application behind the gateway; `rules` are instances of the rule model given to `load`.
+
+    `denied` and `identity` depend on the hand-off where they are not set: `denied_style`, `tells_identity`.
+    """
 
     name: Slug
     hosts: Annotated[tuple[Host, ...], Field(min_length=1)]
@@ -102,11 +113,27 @@ class AppSection(Section):
     preset: Slug | None = None
     password_change: Literal["none"] | None = None
     legacy_changes: Literal["follow", "ignore"] = "follow"
-    denied: Literal["app", "status"] = "app"
+    handoff: Literal["replay", "headers"] = "replay"
+    denied: Literal["app", "status"] | None = None
+    identity: bool | None = None
+    login_page: Page | None = None
+    login_next: Parameter | Literal[""] = "next"
+    home: Page = "/"
     allowed_origins: tuple[Origin, ...] = ()
     fold_case: bool = False
     path_parameters: tuple[Parameter, ...] = ()
+    access: tuple[AccessTable, ...] = ()
     rules: tuple[InstanceOf[BaseModel], ...] = Field(default=(), alias="rule")
+
+    @property
+    def denied_style(self) -> Literal["app", "status"]:
+        """Who words a denial; an app that has no login of its own cannot."""
+        return self.denied or ("app" if self.handoff == "replay" else "status")
+
+    @property
+    def tells_identity(self) -> bool:
+        """Whether the app is told who its users are."""
+        return self.handoff == "headers" if self.identity is None else self.identity
 
 
 class SourceSection(Section):

@@ -25,6 +25,7 @@ HOST_AND_PORT = re.compile(r"(\[[^\]]+\]|[^:\[\]]+):([0-9]{1,5})")
 ORIGIN = re.compile(r"(https?)://(\[[^\]]+\]|[^:\[\]/]+)(?::([0-9]{1,5}))?")
 SEGMENT = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"  # no dot first: nothing that resolves to another path
 PLAIN_PATH = re.compile(rf"/(?:{SEGMENT}(?:/{SEGMENT})*/?)?")
+PLAIN_QUERY = re.compile(r"[0-9A-Za-z._~&=%+/:-]*")
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,62}")
 NO_SLUG = "must be a short name: a lower-case letter, then lower-case letters, digits and hyphens"
 PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
@@ -164,6 +165,15 @@ def read_app_path(value: object) -> str:
     return text.rstrip("/") or "/"
 
 
+def read_page(value: object) -> str:
+    """Read the address of a page below an app's own path: a plain path, with or without a query."""
+    text = _text(value)
+    path, _, query = text.partition("?")
+    if not PLAIN_PATH.fullmatch(path) or not PLAIN_QUERY.fullmatch(query):
+        mistake('must be the address of a page, such as "/login" or "/index.php?page=login"')
+    return text
+
+
 def read_parameter(value: object) -> str:
     """Read the name of a path parameter, such as `jsessionid` in `/login;jsessionid=…`."""
     text = _text(value)
@@ -236,6 +246,7 @@ Host = Annotated[str, _by(read_host)]
 PeerName = Annotated[str, _by(read_peer_name)]
 Network = Annotated[IPv4Network | IPv6Network, _by(read_network, IPv4Network, IPv6Network)]
 AppPath = Annotated[str, _by(read_app_path)]
+Page = Annotated[str, _by(read_page)]
 Parameter = Annotated[str, _by(read_parameter)]
 LogPlace = Annotated[bool | Path, _by(read_log_place, Path)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]

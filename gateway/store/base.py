@@ -70,12 +70,17 @@ class Adoption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A live gateway session of one account with one app."""
+    """A live gateway session of one account with one app.
+
+    `username` and `email` are the account's now: the profile's name or else the legacy id, and "" for no e-mail.
+    """
 
     id: UUID
     account_id: UUID
     app: str
     expires_at: datetime
+    username: str
+    email: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +178,9 @@ class Sessions(Protocol):
 
     async def live(self, app: str, handle: bytes) -> Session | None:
         """Return the session behind a handle while neither it nor its account has ended."""
+
+    async def find(self, session_id: UUID) -> Session | None:
+        """Return a session by its id while neither it nor its account has ended."""
 
     async def end(self, session_id: UUID, *, reason: str) -> None:
         """End one session and tell every worker."""

@@ -1,4 +1,4 @@
-"""Signs and verifies access tokens, as RFC 8725 asks: the key decides, never the token.
+"""Signs access tokens and assertions, verifies access tokens, as RFC 8725 asks: the key decides, never the token.
 
 Owns the token's form. Must not know cookies, sessions or revocation. Whatever is wrong with a token gives
 the one `InvalidToken`, whose text holds nothing of the token.
@@ -11,9 +11,11 @@ from jwt import PyJWS
 from jwt.exceptions import PyJWTError
 
 from gateway.tokens.claims import AccessClaims, parse
+from gateway.tokens.encoding import base64url
 from gateway.tokens.keys import ALGORITHM, KeySet, SigningKey
 
 ACCESS_TOKEN = "at+jwt"  # noqa: S105  # the type of RFC 9068 section 2.1; another type is another token
+ASSERTION = "assertion+jwt"  # of a type of its own, so that nobody who sees one can come back with it
 LONGEST_TOKEN = 4096  # bytes; ours have about 500, and what is larger is not even decoded
 SKEW = 60  # seconds that the clocks of two replicas may differ
 
@@ -27,6 +29,12 @@ def sign(claims: Mapping[str, object], key: SigningKey, *, typ: str = ACCESS_TOK
     payload = json.dumps(dict(claims), separators=(",", ":")).encode()
     header = {"kid": key.kid, "typ": typ}
     return PyJWS(algorithms=[ALGORITHM]).encode(payload, key.private, algorithm=key.algorithm, headers=header)
+
+
+def heads(keyset: KeySet) -> frozenset[str]:
+    """Return the first parts that the access tokens of these keys have; any other token is not one of ours."""
+    headers = ({"alg": key.algorithm, "kid": key.kid, "typ": ACCESS_TOKEN} for key in keyset.keys)
+    return frozenset(base64url(json.dumps(header, separators=(",", ":")).encode()) for header in headers)
 
 
 def verify(token: str, keyset: KeySet, *, issuer: str, audience: str, now: float) -> AccessClaims:

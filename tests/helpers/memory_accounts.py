@@ -54,8 +54,10 @@ class MemorySessions(Reachable):
     """
 
     def __init__(self, clock: Callable[[], float], notices: MemoryNotices | None = None,
-                 is_current: Callable[[UUID, Secret], bool] = lambda *_: True) -> None:
+                 is_current: Callable[[UUID, Secret], bool] = lambda *_: True,
+                 names: Callable[[UUID], tuple[str, str]] = lambda _: ("alice", "alice@shop.test")) -> None:
         self._clock = clock
+        self._names = names
         self._is_current = is_current
         self._notices = notices or MemoryNotices()
         self.rows: dict[bytes, Session] = {}
@@ -69,7 +71,9 @@ class MemorySessions(Reachable):
         if account_id in self.inactive or not self._is_current(account_id, proven):
             return None
         expires = datetime.fromtimestamp(self._clock(), UTC) + lifetime
-        session = Session(id=UUID(int=len(self.rows) + 1), account_id=account_id, app=app, expires_at=expires)
+        username, email = self._names(account_id)
+        session = Session(id=UUID(int=len(self.rows) + 1), account_id=account_id, app=app, expires_at=expires,
+                          username=username, email=email)
         self.rows[handle] = session
         return session
 
@@ -77,10 +81,16 @@ class MemorySessions(Reachable):
         self._reach()
         self.reads += 1
         session = self.rows.get(handle)
-        if session is None or session.app != app or session.id in self.reasons:
-            return None
+        return session if session is not None and session.app == app and self._stands(session) else None
+
+    async def find(self, session_id: UUID) -> Session | None:
+        self._reach()
+        self.reads += 1
+        return next((row for row in self.rows.values() if row.id == session_id and self._stands(row)), None)
+
+    def _stands(self, session: Session) -> bool:
         is_over = session.expires_at.timestamp() <= self._clock() or session.account_id in self.inactive
-        return None if is_over else session
+        return not is_over and session.id not in self.reasons
 
     async def end(self, session_id: UUID, *, reason: str) -> None:
         self._reach()
@@ -106,6 +116,11 @@ class Row:
     legacy_seen: bytes | None
     previous: set[bytes] = field(default_factory=set)
     pending: dict[UUID, NewPassword] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The names that an app is told."""
+        return self.account.profile.username or self.account.legacy_id, self.account.profile.email
 
     def opens(self, encoded: Secret) -> bool:
         """Say whether this is the current encoding."""

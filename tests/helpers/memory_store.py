@@ -130,7 +130,8 @@ class MemoryStore:
         self.keys = MemoryKeys(self.notices)
         self.throttle = MemoryThrottle(clock)
         self.phases = MemoryPhases(self.notices)
-        self.sessions = MemorySessions(clock, self.notices, lambda id_, proven: id_ in rows and rows[id_].opens(proven))
+        self.sessions = MemorySessions(clock, self.notices, lambda id_, proven: id_ in rows and rows[id_].opens(proven),
+                                       lambda id_: rows[id_].names)
         self.accounts = MemoryAccounts(rows, clock)
         self.passwords = MemoryPasswords(rows, self.sessions)
         self.changes = MemoryChanges(rows, self.sessions)

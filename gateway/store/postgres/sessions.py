@@ -10,21 +10,26 @@ from gateway.store.base import Session
 from gateway.store.postgres.connection import Database, Record
 from gateway.store.postgres.journal import CHANNEL
 
-SESSION = "s.id, s.account_id, s.app, s.expires_at"
+# To be selected from sessions s and accounts a.
+SESSION = """
+    s.id, s.account_id, s.app, s.expires_at, coalesce(nullif(a.username, ''), a.legacy_id) AS username, a.email"""
 
 # FOR SHARE: a block or a password change that is under way is waited for, and its result is what counts.
 # Rows that nobody can use any more go when their owner comes back, so the table does not grow for ever.
-OPEN = """
-    WITH expired AS (DELETE FROM sessions WHERE account_id = $1 AND expires_at < now())
-    INSERT INTO sessions AS s (account_id, app, handle, expires_at)
-    SELECT a.id, $2, $3, now() + $4::interval FROM accounts a JOIN credentials c ON c.account_id = a.id
-    WHERE a.id = $1 AND a.state = 'active' AND c.encoded = $5 FOR SHARE OF a, c
-    RETURNING s.id, s.account_id, s.app, s.expires_at"""
+OPEN = f"""
+    WITH expired AS (DELETE FROM sessions WHERE account_id = $1 AND expires_at < now()), s AS (
+        INSERT INTO sessions (account_id, app, handle, expires_at)
+        SELECT a.id, $2, $3, now() + $4::interval FROM accounts a JOIN credentials c ON c.account_id = a.id
+        WHERE a.id = $1 AND a.state = 'active' AND c.encoded = $5 FOR SHARE OF a, c
+        RETURNING id, account_id, app, expires_at
+    )
+    SELECT {SESSION} FROM s JOIN accounts a ON a.id = s.account_id"""  # noqa: S608  # constants
 
-LIVE = f"""
+STANDING = f"""
     SELECT {SESSION} FROM sessions s JOIN accounts a ON a.id = s.account_id
-    WHERE s.handle = $2 AND s.app = $1 AND s.ended_at IS NULL AND s.expires_at > now() AND a.state = 'active'
-    """  # noqa: S608  # constants
+    WHERE s.ended_at IS NULL AND s.expires_at > now() AND a.state = 'active'"""  # noqa: S608  # constants
+LIVE = f"{STANDING} AND s.handle = $2 AND s.app = $1"
+FIND = f"{STANDING} AND s.id = $1"
 
 END = """
     WITH ended AS (
@@ -50,6 +55,9 @@ class PostgresSessions:
     async def live(self, app: str, handle: bytes) -> Session | None:
         return _session(await self._database.row(LIVE, app, handle))
 
+    async def find(self, session_id: UUID) -> Session | None:
+        return _session(await self._database.row(FIND, session_id))
+
     async def end(self, session_id: UUID, *, reason: str) -> None:
         await self._database.run(END, session_id, reason, CHANNEL)
 
@@ -57,4 +65,5 @@ class PostgresSessions:
 def _session(row: Record | None) -> Session | None:
     if row is None:
         return None
-    return Session(id=row["id"], account_id=row["account_id"], app=row["app"], expires_at=row["expires_at"])
+    return Session(id=row["id"], account_id=row["account_id"], app=row["app"], expires_at=row["expires_at"],
+                   username=row["username"], email=row["email"])

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gateway.accounts.memory import REMEMBERED, Endings, Verified, VerifiedTokens
+from gateway.accounts.memory import REMEMBERED, Endings, Known, RefusedTokens, VerifiedTokens
 from gateway.tokens.keys import KeySet, KeyState
 from tests.helpers.tokens import random_keys, shop_claims
 
@@ -10,9 +10,9 @@ KEYSET = KeySet(random_keys(KeyState.ACTIVE, KeyState.NEXT))
 START = 1_000.0
 
 
-def verified(*, sub: str = "alice", sid: str = "session 1", proven_at: float) -> Verified:
+def verified(*, sub: str = "alice", sid: str = "session 1", proven_at: float) -> Known:
     claims = replace(shop_claims(now=proven_at), sub=sub, sid=sid)
-    return Verified(claims=claims, proven_at=proven_at)
+    return Known(claims=claims, proven_at=proven_at)
 
 
 def endings(longest: int = 100) -> Endings:
@@ -22,40 +22,61 @@ def endings(longest: int = 100) -> Endings:
 def test_a_verified_token_is_recalled_under_its_keys() -> None:
     """The same text gives the same claims, another gives none."""
     tokens, known = VerifiedTokens(), verified(proven_at=START)
-    tokens.remember("a.b.c", known, KEYSET, START)
-    assert tokens.recall("a.b.c", KEYSET) is known
-    assert tokens.recall("a.b.d", KEYSET) is None
+    tokens.remember(b"a.b.c", known, KEYSET, START)
+    assert tokens.recall(b"a.b.c", KEYSET) is known
+    assert tokens.recall(b"a.b.d", KEYSET) is None
 
 
 def test_other_keys_know_no_token() -> None:
     """After a change of keys each token is verified again, whether or not the new set was used before."""
     tokens, other = VerifiedTokens(), KeySet(KEYSET.keys[:1])
-    tokens.remember("a.b.c", verified(proven_at=START), KEYSET, START)
-    assert tokens.recall("a.b.c", other) is None
-    tokens.remember("d.e.f", verified(proven_at=START), other, START)
+    tokens.remember(b"a.b.c", verified(proven_at=START), KEYSET, START)
+    assert tokens.recall(b"a.b.c", other) is None
+    tokens.remember(b"d.e.f", verified(proven_at=START), other, START)
     assert len(tokens) == 1
-    assert tokens.recall("a.b.c", KEYSET) is None
+    assert tokens.recall(b"a.b.c", KEYSET) is None
 
 
 def test_the_oldest_token_goes_first_when_the_memory_is_full() -> None:
     """However many tokens come, the memory is no larger than it was told."""
     tokens = VerifiedTokens(longest=3)
     for number in range(10):
-        tokens.remember(f"token {number}", verified(proven_at=START), KEYSET, START)
+        tokens.remember(b"token %d" % number, verified(proven_at=START), KEYSET, START)
     assert len(tokens) == 3
-    assert tokens.recall("token 6", KEYSET) is None
-    assert tokens.recall("token 7", KEYSET) is not None
+    assert tokens.recall(b"token 6", KEYSET) is None
+    assert tokens.recall(b"token 7", KEYSET) is not None
 
 
 def test_expired_tokens_are_forgotten() -> None:
     """A token that nobody can use any more, skew included, makes room at the next one."""
     tokens = VerifiedTokens()
-    tokens.remember("old", verified(proven_at=START), KEYSET, START)
-    tokens.remember("usable", verified(proven_at=START + 500), KEYSET, START + 959)
-    assert tokens.recall("old", KEYSET) is not None
-    tokens.remember("new", verified(proven_at=START + 960), KEYSET, START + 960)
-    assert tokens.recall("old", KEYSET) is None
-    assert tokens.recall("usable", KEYSET) is not None
+    tokens.remember(b"old", verified(proven_at=START), KEYSET, START)
+    tokens.remember(b"usable", verified(proven_at=START + 500), KEYSET, START + 959)
+    assert tokens.recall(b"old", KEYSET) is not None
+    tokens.remember(b"new", verified(proven_at=START + 960), KEYSET, START + 960)
+    assert tokens.recall(b"old", KEYSET) is None
+    assert tokens.recall(b"usable", KEYSET) is not None
+
+
+def test_a_refused_token_is_remembered_for_its_app_under_its_keys() -> None:
+    """It may be another app's right one, and other keys may say otherwise."""
+    tokens, other = RefusedTokens(), KeySet(KEYSET.keys[:1])
+    tokens.add("shop", b"a.b.c", KEYSET)
+    assert tokens.has("shop", b"a.b.c", KEYSET)
+    assert not tokens.has("bank", b"a.b.c", KEYSET)
+    assert not tokens.has("shop", b"a.b.c", other)
+    tokens.add("shop", b"d.e.f", other)
+    assert len(tokens) == 1
+
+
+def test_a_flood_of_refused_tokens_stays_bounded() -> None:
+    """The oldest refusals go first."""
+    tokens = RefusedTokens(longest=3)
+    for number in range(10):
+        tokens.add("shop", b"token %d" % number, KEYSET)
+    assert len(tokens) == 3
+    assert not tokens.has("shop", b"token 6", KEYSET)
+    assert tokens.has("shop", b"token 7", KEYSET)
 
 
 def test_nothing_has_ended_at_first() -> None:

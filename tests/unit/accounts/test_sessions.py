@@ -10,7 +10,8 @@ import jwt as pyjwt
 import pytest
 
 from gateway.accounts.keyring import Keyring
-from gateway.accounts.sessions import Due, Fields, Issued, Known, SessionKeeper
+from gateway.accounts.memory import Known
+from gateway.accounts.sessions import Due, Ended, Fields, Issued, Recognised, SessionKeeper
 from gateway.errors import StoreUnavailable
 from gateway.http.cookies import CookieJar
 from gateway.model import Account, AccountState, Profile, Secret
@@ -68,13 +69,15 @@ class Worker:
         self.browser.take(issued.fields)
         return issued
 
-    def recognise(self) -> Known | Due | None:
+    def recognise(self) -> Recognised:
         return self.keeper.recognise("shop", self.browser.cookie)
 
     async def renew(self) -> None:
-        fields = await self.keeper.renew("shop", self.browser.cookie)
-        assert fields is not None
-        self.browser.take(fields)
+        due = self.recognise()
+        assert isinstance(due, Due)
+        renewed = await self.keeper.renew("shop", due)
+        assert isinstance(renewed, Issued | Ended)
+        self.browser.take(renewed.fields)
 
 
 async def worker_over(
@@ -189,7 +192,9 @@ async def test_a_logged_in_browser_is_known_without_a_read(worker: Worker) -> No
     """The token says who it is; the store is not asked, and may be down."""
     issued = await worker.log_in()
     worker.store.is_down = True
-    assert worker.recognise() == Known(claims=issued.claims)
+    known = worker.recognise()
+    assert isinstance(known, Known)
+    assert known.claims == issued.claims
 
 
 async def test_another_replica_knows_the_browser_by_signature(worker: Worker) -> None:
@@ -197,7 +202,9 @@ async def test_another_replica_knows_the_browser_by_signature(worker: Worker) ->
     issued = await worker.log_in()
     other = await replica_of(worker)
     for _ in range(2):
-        assert other.recognise("shop", worker.browser.cookie) == Known(claims=issued.claims)
+        known = other.recognise("shop", worker.browser.cookie)
+        assert isinstance(known, Known)
+        assert known.claims == issued.claims
 
 
 NOBODY = [
@@ -213,7 +220,6 @@ async def test_a_browser_without_our_cookies_is_nobody(worker: Worker, cookie: b
     """Empty, foreign, malformed and oversized cookies give None and read nothing."""
     await worker.log_in()
     assert worker.keeper.recognise("shop", cookie) is None
-    assert await worker.keeper.renew("shop", cookie) is None
     assert worker.store.reads == 0
 
 
@@ -228,10 +234,9 @@ async def test_a_doubled_cookie_of_ours_is_refused(worker: Worker) -> None:
 
 
 async def test_a_doubled_handle_finds_no_session(worker: Worker) -> None:
-    """Renewal and the exact question refuse it as well, without a read."""
+    """The exact question refuses it as well, without a read."""
     await worker.log_in()
     doubled = (worker.browser.cookie or b"") + f"; {HANDLE}={'a' * 43}".encode()
-    assert await worker.keeper.renew("shop", doubled) is None
     assert await worker.keeper.current("shop", doubled) is None
     assert worker.store.reads == 0
 
@@ -250,10 +255,12 @@ async def test_a_token_of_one_app_is_worth_nothing_in_another(worker: Worker, *,
     keeper = worker.keeper if is_remembered else await replica_of(worker)
     moved = (worker.browser.cookie or b"").replace(b"sluicegate-shop", b"sluicegate-bank")
     assert isinstance(keeper.recognise("shop", worker.browser.cookie), Known)
-    assert isinstance(keeper.recognise("bank", moved), Due)
-    cleared = await keeper.renew("bank", moved)
-    assert cleared is not None
-    assert all(b"Max-Age=0" in value for _, value in cleared)
+    due = keeper.recognise("bank", moved)
+    assert isinstance(due, Due)
+    assert due.known is None
+    ended = await keeper.renew("bank", due)
+    assert isinstance(ended, Ended)
+    assert all(b"Max-Age=0" in value for _, value in ended.fields)
 
 
 async def test_a_forged_token_is_in_doubt_and_the_row_decides(worker: Worker) -> None:
@@ -308,9 +315,11 @@ async def test_parallel_renewals_all_succeed(worker: Worker) -> None:
     await worker.log_in()
     worker.clock.advance(700)
     cookie = worker.browser.cookie
-    for fields in [await worker.keeper.renew("shop", cookie) for _ in range(3)]:
-        assert fields is not None
-        worker.browser.take(fields)
+    due = worker.keeper.recognise("shop", cookie)
+    assert isinstance(due, Due)
+    for renewed in [await worker.keeper.renew("shop", due) for _ in range(3)]:
+        assert isinstance(renewed, Issued)
+        worker.browser.take(renewed.fields)
         assert isinstance(worker.recognise(), Known)
 
 
@@ -332,6 +341,7 @@ async def test_a_session_that_ended_clears_the_cookies(worker: Worker) -> None:
     """The row is the truth, whatever the token still says."""
     issued = await worker.log_in()
     await worker.store.end(issued.session.id, reason="test")
+    worker.clock.advance(700)
     await worker.renew()
     assert worker.browser.cookie is None
 

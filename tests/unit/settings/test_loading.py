@@ -224,12 +224,12 @@ def test_an_unknown_section_or_key_is_a_mistake(file: Path, text: str, key: str,
     assert hint in sentence
 
 
-@pytest.mark.parametrize("key", ["seal", "share", "handoff", "headers", "require", "only", "other_secrets", "rules"])
+@pytest.mark.parametrize("key", ["seal", "share", "headers", "require", "only", "other_secrets", "rules"])
 def test_what_is_not_built_is_unknown_in_an_app(file: Path, key: str) -> None:
     """Nor are names that only the code has."""
     [(found, (_, sentence))] = problems(file, SMALLEST + f"{key} = 1\n").items()
     assert found == f"app[0].{key}"
-    assert "known are allowed_origins, denied," in sentence
+    assert "known are access, allowed_origins, denied," in sentence
 
 
 @pytest.mark.parametrize("key", ["share", "seal", "name", "options", "imported_offline", "ulr"])
@@ -428,7 +428,7 @@ def test_the_reference_shows_the_defaults(file: Path) -> None:
         assert getattr(shown, section) == getattr(default, section)
     assert shown.hashing.model_copy(update={"threads": None}) == default.hashing
     assert (shown.store.url, shown.store.state.name) == (default.store.url, default.store.state.name)
-    optional = {"path", "legacy_changes", "denied", "allowed_origins", "fold_case", "path_parameters"}
+    optional = {"path", "legacy_changes", "handoff", "identity", "denied", "login_page", "login_next", "home", "allowed_origins", "fold_case", "path_parameters"}
     assert shown.apps[0].model_dump(include=optional) == default.apps[0].model_dump(include=optional)
 
 

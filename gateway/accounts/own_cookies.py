@@ -1,0 +1,65 @@
+"""The gateway's own cookies of one app: their names, read from a Cookie field and written to Set-Cookie.
+
+Owns the reading that every request of a known browser goes through, so names are spelled once per app and
+the field is searched once. Must not know what the values are worth.
+"""
+
+import re
+from typing import Final
+
+from gateway.http.cookies import cookie_name, set_cookie, values
+from gateway.tokens.sessions import cookie_names
+
+Held = tuple[bytes | None, bytes | None]
+"""The access token and the session handle that a browser sent."""
+
+NOTHING: Final[Held] = (None, None)
+
+
+class AppCookies:
+    """Is the cookies of one app; `is_secure` decides whether browsers protect their names."""
+
+    __slots__ = ("_find", "_is_secure", "access", "device", "handle")
+
+    def __init__(self, app: str, *, is_secure: bool) -> None:
+        names = cookie_names(app)
+        self._is_secure = is_secure
+        self.access, self.handle, self.device = (
+            cookie_name(base, secure=is_secure) for base in (names.access, names.handle, names.device)
+        )
+        name = re.escape(self.access.encode())
+        suffix = re.escape(self.handle.removeprefix(self.access).encode())
+        # The name comes first: the search for a fixed text is the fast one. Then what stood before it.
+        self._find = re.compile(
+            name + rb"(?:(?<![^;]" + name + rb")|(?<=; " + name + rb"))(" + suffix + rb")?+[ \t]*+=[ \t]*+([^;]*+)"
+        ).findall
+
+    def read(self, cookie: bytes) -> Held:
+        """Return what a Cookie field holds; nothing at all where one of the two names occurs twice.
+
+        Somebody who can write for a neighbouring host added one, and which of them came first says nothing
+        (RFC 6265 section 8.6).
+        """
+        token = handle = None
+        for suffix, value in self._find(cookie):
+            if suffix:
+                if handle is not None:
+                    return NOTHING
+                handle = value
+            else:
+                if token is not None:
+                    return NOTHING
+                token = value
+        return token, handle
+
+    def every(self, cookie: bytes | None) -> tuple[list[str], list[str]]:
+        """Return all access tokens and all handles that a Cookie field holds, doubled ones too."""
+        return values(cookie, self.access), values(cookie, self.handle)
+
+    def devices(self, cookie: bytes | None) -> list[str]:
+        """Return all device tokens that a Cookie field holds."""
+        return values(cookie, self.device)
+
+    def write(self, name: str, value: str, max_age: int) -> tuple[bytes, bytes]:
+        """Return a Set-Cookie field; `max_age` in seconds, 0 deletes the cookie."""
+        return b"set-cookie", set_cookie(name, value, max_age=max_age, secure=self._is_secure)
