@@ -5,24 +5,31 @@ Owns names and attributes of cookies. It must not know what their values mean.
 
 import re
 from calendar import timegm
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from email.utils import parsedate
+from functools import lru_cache
 
 PREFIX = "sluicegate-"
 SECURE_PREFIX = "__Host-"  # no Domain, Path=/, Secure: browsers enforce it (RFC 6265bis 4.1.3)
 LONG_AGO = 24 * 3600.0  # the first of January 1970 is over; Tomcat writes ten seconds of it, PHP one
 
-_find_own = re.compile(rb"(?:^|;)[ \t]*+(?:__host-)?sluicegate-", re.IGNORECASE).search
-_is_own = re.compile(rb"[ \t]*+(?:__host-)?sluicegate-", re.IGNORECASE).match
+# Each begins with the `;` that is put before a Cookie field: a search for a fixed octet runs at three times the
+# speed of one for "the beginning or a semicolon" (0.7 µs against 2.5 for a kilobyte).
+_remove_own = re.compile(rb";[ \t]*+(?:__host-)?+sluicegate-[^;]*+", re.IGNORECASE).sub
+
+
+@lru_cache(maxsize=256)  # names come from the settings, never from a client
+def _finder(name: str) -> Callable[[bytes], list[bytes]]:
+    """Return the search for the values of one cookie, blanks included."""
+    return re.compile(rb";[ \t]*+" + re.escape(name.encode("latin-1")) + rb"[ \t]*+=([^;]*+)").findall
 
 
 def values(cookie: bytes | None, name: str) -> list[str]:
     """Return every value that a Cookie field holds under a name, in order."""
     if cookie is None:
         return []
-    pairs = (pair.partition("=") for pair in cookie.decode("latin-1").split(";"))
-    return [value.strip(" \t") for found, equals, value in pairs if equals and found.strip(" \t") == name]
+    return [value.strip(b" \t").decode("latin-1") for value in _finder(name)(b";" + cookie)]
 
 
 def without_own(cookie: bytes) -> bytes:
@@ -30,9 +37,8 @@ def without_own(cookie: bytes) -> bytes:
 
     Names count in any case, because some frameworks read them so. Empty when nothing is left.
     """
-    if _find_own(cookie) is None:
-        return cookie
-    return b";".join(pair for pair in cookie.split(b";") if not _is_own(pair)).lstrip(b" \t")
+    left = _remove_own(b"", b";" + cookie)
+    return cookie if len(left) > len(cookie) else left[1:].lstrip(b" \t")
 
 
 def cookie_name(base: str, *, secure: bool) -> str:

@@ -28,6 +28,7 @@ FIELDS = 100  # httpd's default; browsers send twenty
 REQUEST_LINE = 8 * 1024  # RFC 9112 section 3 asks for 8000 at least
 
 COMMON_METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")  # RFC 9110 9.3, RFC 5789
+_KEPT_ALIVE = [b"keep-alive"]  # as nearly everyone who writes a Connection field does
 WEBSOCKET = b"websocket"  # the one protocol to which a connection may be switched
 
 Refusal = Callable[[str], Exception]
@@ -72,14 +73,13 @@ class _Head:
     )
 
     def __init__(self, raw: bytes, marked: Sequence[MarkedLine], size: int, *, is_http_10: bool,
-                 is_persistent: bool, content_length: int | None, is_chunked: bool) -> None:
+                 framing: tuple[int | None, bool], is_persistent: bool) -> None:
         self.raw = raw
         self.marked = marked
         self.size = size
         self.is_http_10 = is_http_10
         self.is_persistent = is_persistent
-        self.content_length = content_length
-        self.is_chunked = is_chunked
+        self.content_length, self.is_chunked = framing
         self._fields: tuple[tuple[bytes, bytes], ...] | None = None
 
     @property
@@ -141,7 +141,7 @@ def parse_request(buffer: bytes, limits: HeadLimits) -> RequestHead | None:
     size = match.end()
     line_end = match.end(2) + len(_VERSION)
     raw = buffer[line_end:size - 2]
-    if size > limits.head_bytes or line_end > limits.request_line or raw.count(b"\n") > limits.fields + 1:
+    if size > limits.head_bytes or line_end > limits.request_line or raw.count(b"\r\n") > limits.fields + 1:
         return _parse_request_strictly(buffer, limits)
     return _understand_request(match[1], match[2], raw, find_in_request(raw), size, is_http_10=False)
 
@@ -242,8 +242,8 @@ def _understand_request(method: bytes, target: bytes, raw: bytes, marked: Sequen
     """Draw the meaning of a well-formed head from its marked fields."""
     found = _gather(marked)
     host = _only_host(found.get(b"host", ()))
-    length, is_chunked = _framing(found, _bad_request, is_http_10=is_http_10)
-    head = RequestHead(raw, marked, size, is_http_10=is_http_10, content_length=length, is_chunked=is_chunked,
+    head = RequestHead(raw, marked, size, is_http_10=is_http_10,
+                       framing=_framing(found, _bad_request, is_http_10=is_http_10),
                        is_persistent=_is_persistent(found, is_http_10=is_http_10))
     head.method = method
     head.target = target
@@ -310,6 +310,8 @@ def _is_persistent(found: Mapping[bytes, Sequence[bytes]], *, is_http_10: bool) 
     values = found.get(b"connection")
     if values is None:
         return not is_http_10
+    if values == _KEPT_ALIVE:
+        return True
     options = connection_options(values)
     return b"close" not in options and (not is_http_10 or b"keep-alive" in options)
 
@@ -349,7 +351,7 @@ def parse_response(buffer: bytes, limits: HeadLimits, *, expects_upgrade: bool =
         return _parse_response_strictly(buffer, limits, expects_upgrade=expects_upgrade)
     size = match.end()
     raw = buffer[match.end(2):size - 2]
-    if size > limits.head_bytes or raw.count(b"\n") > limits.fields + 1:
+    if size > limits.head_bytes or raw.count(b"\r\n") > limits.fields + 1:
         return _parse_response_strictly(buffer, limits)
     return _understand_response(int(match[1]), match[2], raw, find_in_response(raw), size, is_http_10=False)
 
@@ -386,9 +388,9 @@ def _understand_response(status: int, reason: bytes, raw: bytes, marked: Sequenc
                          *, is_http_10: bool) -> ResponseHead:
     """Draw the meaning of a well-formed answer's head from its marked fields."""
     found = _gather(marked)
-    length, is_chunked = _framing(found, AppUnavailable, is_http_10=is_http_10)
-    head = ResponseHead(raw, marked, size, is_http_10=is_http_10, content_length=length,
-                        is_chunked=is_chunked, is_persistent=_is_persistent(found, is_http_10=is_http_10))
+    head = ResponseHead(raw, marked, size, is_http_10=is_http_10,
+                        framing=_framing(found, AppUnavailable, is_http_10=is_http_10),
+                        is_persistent=_is_persistent(found, is_http_10=is_http_10))
     head.status = status
     head.reason = reason
     return head
