@@ -97,7 +97,7 @@ def test_the_smallest_file_is_plain_pass_through(file: Path) -> None:
     [app] = settings.apps
     assert app == AppSection.model_validate({
         "name": "shop", "hosts": ("shop.test",), "upstream": "http://127.0.0.1:8000", "path": "/", "source": None,
-        "preset": None, "password_change": None, "legacy_changes": "follow", "denied": "app", "allowed_origins": (),
+        "preset": None, "password_change": None, "legacy_changes": "follow", "handoff": "replay", "allowed_origins": (),
         "fold_case": False, "path_parameters": (), "rule": (),
     })
 
