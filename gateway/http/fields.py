@@ -150,8 +150,8 @@ def _written(head: RequestHead, peer: bytes, scheme: bytes, request_id: bytes) -
 def _appended(head: RequestHead, peer: bytes, scheme: bytes, request_id: bytes) -> bytes:
     """Return the gateway's own lines behind a trusted proxy, whose word on scheme and host stands."""
     addresses = head.forwarded_for + b", " + peer if head.forwarded_for else peer
-    hosts = b", ".join(_sent(head, b"x-forwarded-host"))
-    schemes = b", ".join(_sent(head, b"x-forwarded-proto"))
+    hosts = b", ".join(head.marked_values.get(b"x-forwarded-host", ()))
+    schemes = b", ".join(head.marked_values.get(b"x-forwarded-proto", ()))
     return (
         b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nX-Request-Id: %b\r\n"
         % (addresses, schemes if _is_forwarded_name(schemes) else scheme,
@@ -161,13 +161,8 @@ def _appended(head: RequestHead, peer: bytes, scheme: bytes, request_id: bytes) 
 
 def given_request_id(head: RequestHead) -> bytes | None:
     """Return the request id that a trusted proxy gave, if it is one and fit for a log."""
-    given = _sent(head, b"x-request-id")
+    given = head.marked_values.get(b"x-request-id", ())
     return given[0] if len(given) == 1 and _is_request_id(given[0]) else None
-
-
-def _sent(head: RequestHead, name: bytes) -> list[bytes]:
-    """Return the values of a marked field without splitting the others."""
-    return [value.rstrip(b" \t") for _, field, value in head.marked if field.lower() == name]
 
 
 def forward_response(head: ResponseHead, *, close: bool, extra: bytes = b"", private: bool = False,

@@ -102,10 +102,10 @@ class RequestHead(_Head):
     the head took, the blank line included. `cookie` joins several Cookie fields by `; `, `forwarded_for`
     several X-Forwarded-For by `, `. `upgrade` is `websocket` for a request that opens a WebSocket, else None.
     `raw` are the field lines, from the CRLF before the first to the CRLF after the last; `marked` those of
-    them that a proxy acts on.
+    them that a proxy acts on, `marked_values` their values by lower-case name.
     """
 
-    __slots__ = ("cookie", "expects_continue", "forwarded_for", "host", "method", "target", "upgrade")
+    __slots__ = ("cookie", "expects_continue", "forwarded_for", "host", "marked_values", "method", "target", "upgrade")
 
     method: bytes
     target: bytes
@@ -114,6 +114,7 @@ class RequestHead(_Head):
     cookie: bytes | None
     forwarded_for: bytes | None
     upgrade: bytes | None
+    marked_values: Mapping[bytes, Sequence[bytes]]
 
     @property
     def has_body(self) -> bool:
@@ -245,6 +246,7 @@ def _understand_request(method: bytes, target: bytes, raw: bytes, marked: Sequen
     head = RequestHead(raw, marked, size, is_http_10=is_http_10,
                        framing=_framing(found, _bad_request, is_http_10=is_http_10),
                        is_persistent=_is_persistent(found, is_http_10=is_http_10))
+    head.marked_values = found
     head.method = method
     head.target = target
     head.host = host
