@@ -132,7 +132,7 @@ async def build(settings: Settings, logs: Logs, *, share: Share = alone) -> Asyn
         guard = Guard(apps.guarded, exchange, admission, ForwardAuth(sites, apps.guarded, admission), events=metrics,
                       own_paths={JWKS_PATH: jwks_handler(keyring)}, body_limit=limits.login_body)
         loops.start(store.notices.listen(partial(_on_notice, sessions, phases, logs.operator)))
-        here = partial(_seen_here, pool, apps, logs)
+        here = partial(_seen_here, pool, apps, sessions, logs)
         operations = Operations(registry, pull=partial(_pull, metrics, store, keyring, here, share),
                                 probes={"store": store.ping})
         peers = Peers(trusted=settings.listen.trusted_proxies,
@@ -193,13 +193,14 @@ async def _on_notice(sessions: SessionKeeper, phases: PhaseBook, log: FilteringB
     await phases.on_notice(topic, value)
 
 
-def _seen_here(pool: HashPool, apps: Apps, logs: Logs) -> Pulled:
+def _seen_here(pool: HashPool, apps: Apps, sessions: SessionKeeper, logs: Logs) -> Pulled:
     """Look at what this worker's metrics cannot count themselves."""
     return Pulled(
         hash_queue_depth=pool.depth,
         hash_busy=pool.busy,
         open_breakers=frozenset(question.source for question in apps.questions if question.breaker.is_open),
         access_log_dropped=logs.access.dropped,
+        tokens=dict(sessions.counts),
     )
 
 

@@ -65,6 +65,8 @@ PROXIED_SECONDS = Family(name="sluicegate_proxied_request_seconds", kind=Kind.HI
                          buckets=FAST_SECONDS)
 UPSTREAM_ERRORS = Family(name="sluicegate_upstream_errors_total", kind=Kind.COUNTER, labels=("app", "kind"),
                          meaning="Requests that an app gave no usable answer to, by what went wrong.")
+TOKEN_VERIFICATIONS = Family(name="sluicegate_token_verifications_total", kind=Kind.COUNTER, labels=("outcome",),
+                             meaning="Access tokens that came with requests, by what became of them.")
 ACCESS_LOG_DROPPED = Family(name="sluicegate_access_log_dropped_total", kind=Kind.COUNTER, labels=(),
                             meaning="Access log lines lost because nobody read the log fast enough.")
 WORKER_RESTARTS = Family(name="sluicegate_worker_restarts_total", kind=Kind.COUNTER, labels=(),
@@ -83,7 +85,8 @@ BUILD_INFO = Family(name="sluicegate_build_info", kind=Kind.GAUGE, labels=("vers
 FAMILIES = (
     LOGINS, MIGRATIONS, PASSWORD_CHANGES, HANDOFFS, THROTTLED, SOURCE_CALLS, SOURCE_CALL_SECONDS,
     SOURCE_BREAKER_OPEN, HASH_SECONDS_SPENT, HASH_QUEUE_DEPTH, HASH_BUSY, PROXIED_REQUESTS, PROXIED_SECONDS,
-    UPSTREAM_ERRORS, ACCESS_LOG_DROPPED, WORKER_RESTARTS, STORE_UP, ACCOUNTS, SIGNING_KEY, SIGNING_KEY_AGE, BUILD_INFO,
+    UPSTREAM_ERRORS, TOKEN_VERIFICATIONS, ACCESS_LOG_DROPPED, WORKER_RESTARTS, STORE_UP, ACCOUNTS, SIGNING_KEY,
+    SIGNING_KEY_AGE, BUILD_INFO,
 )
 
 SUMMED_GAUGES = frozenset({SOURCE_BREAKER_OPEN.name, HASH_QUEUE_DEPTH.name, HASH_BUSY.name})
@@ -110,6 +113,7 @@ VERDICTS = (*Verdict, "unanswered")
 BUDGETS = ("account", "address")
 STAGES = ("wait", "run")
 STATUS_CLASSES = (OTHER, "1xx", "2xx", "3xx", "4xx", "5xx")  # by the status's first digit
+TOKEN_OUTCOMES = ("cached", "verified", "refused", "over_budget")
 UPSTREAM_ERROR_KINDS = ("connect", "tls", "timeout", "protocol", "lost", "busy")
 
 
@@ -128,7 +132,7 @@ class Pulled:
     """What can only be looked up, at the time of one scrape.
 
     `accounts` is None when the store did not answer. `open_breakers` names sources. `sums` are over all
-    workers, this one included; None where this process is the only one.
+    workers, this one included; None where this process is the only one. `tokens` are by `TOKEN_OUTCOMES`.
     """
 
     accounts: Sequence[SourceCount] | None = None
@@ -138,6 +142,7 @@ class Pulled:
     keys: Sequence[KeyRow] = field(default_factory=tuple)
     sums: Tally | None = None
     access_log_dropped: int = 0
+    tokens: Mapping[str, int] = field(default_factory=dict)
 
 
 def open_registry() -> CollectorRegistry:
@@ -269,6 +274,7 @@ class Metrics:
         yield gauge(SOURCE_BREAKER_OPEN, resting)
         yield gauge(HASH_QUEUE_DEPTH, {(): pulled.hash_queue_depth})
         yield gauge(HASH_BUSY, {(): pulled.hash_busy})
+        yield counter(TOKEN_VERIFICATIONS, {(outcome,): pulled.tokens.get(outcome, 0) for outcome in TOKEN_OUTCOMES})
         yield counter(ACCESS_LOG_DROPPED, {(): pulled.access_log_dropped})
         yield gauge(STORE_UP, {(): pulled.accounts is not None})
         yield gauge(SIGNING_KEY, {(key.kid, key.state, key.algorithm): 1 for key in pulled.keys})

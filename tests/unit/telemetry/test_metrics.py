@@ -147,7 +147,10 @@ def test_looked_up_numbers_are_those_of_the_last_pull(shown: Shown) -> None:
     shown.metrics.pull(Pulled(hash_queue_depth=9, access_log_dropped=1))
     shown.metrics.pull(Pulled(
         hash_queue_depth=3, hash_busy=2, access_log_dropped=4, open_breakers=frozenset(SOURCES),
-        keys=(KeyRow(kid="k1", state="active", algorithm="EdDSA", age=60.5),)))
+        keys=(KeyRow(kid="k1", state="active", algorithm="EdDSA", age=60.5),), tokens={"cached": 7, "odd": 1}))
+    assert shown.value("sluicegate_token_verifications_total", outcome="cached") == 7
+    assert shown.value("sluicegate_token_verifications_total", outcome="refused") == 0
+    assert shown.value("sluicegate_token_verifications_total", outcome="odd") is None
     assert shown.value("sluicegate_hash_queue_depth") == 3
     assert shown.value("sluicegate_hash_busy") == 2
     assert shown.value("sluicegate_access_log_dropped_total") == 4
