@@ -6,7 +6,7 @@ BENCH  := .venv-bench
 LOCK   := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test check lint types layers test-deps bench lock clean
+.PHONY: help demo test check lint types layers test-deps bench wire lock clean
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -30,6 +30,10 @@ test-deps: ## Debian packages for the tests that need servers and browsers (root
 
 bench: $(BENCH)/.ready ## speed beside nginx, haproxy, Envoy, Traefik and Caddy; ONLY=proxies,bodies… ROUNDS=3 QUICK=1 JSON=file
 	@$(BENCH)/bin/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick) $(if $(JSON),--json "$(JSON)")
+
+wire: $(READY) ## the same raw bytes to nginx, haproxy and us: who passes what, as Markdown; ONLY=host,chunks… CASE="a name"
+	@sh tests/install-debian-packages.sh nginx haproxy >&2
+	@$(BIN)/python -m tests.raw $(if $(ONLY),--only $(ONLY)) $(if $(CASE),--case "$(CASE)")
 
 lock: $(READY) ## make both lock files anew from pyproject.toml
 	@$(BIN)/pip install -q uv
