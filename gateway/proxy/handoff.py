@@ -60,7 +60,8 @@ def relay(request: WholeRequest, answer: Answer, extra: bytes = b"") -> Reply:
     close = not request.head.is_persistent
     has_body = request.head.method != b"HEAD" and answer.status not in BODILESS
     wire = forward_response(head, close=close, extra=extra, private=bool(extra),
-                            body_length=len(answer.body) if has_body else None)
+                            body_length=len(answer.body) if has_body else None,
+                            rewrite=request.site.rewrite, origin=request.client.origin(request.head.host))
     return Reply(wire=wire + answer.body if has_body else wire, status=answer.status, close=close)
 
 

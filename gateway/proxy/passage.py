@@ -12,6 +12,7 @@ from gateway.errors import AppUnavailable
 from gateway.http.body import ChunkedBody, Framing, UntilClose, request_framing
 from gateway.http.fields import SWITCHING_PROTOCOLS, forward_request, forward_response
 from gateway.http.head import RequestHead, ResponseHead
+from gateway.http.rewriting import Rewrite
 from gateway.proxy.pool import Reuse
 from gateway.proxy.sites import Site
 from gateway.proxy.steps import PLAIN, ClientInfo, Pass, Standing
@@ -49,8 +50,8 @@ class Crossing(Protocol):
 class Passage:
     """Relays requests and answers between one client connection and its apps, one exchange at a time."""
 
-    __slots__ = ("_close", "_connection", "_crossing", "_framing", "_head", "_step", "_unchunked",
-                 "is_request_whole")
+    __slots__ = ("_close", "_connection", "_crossing", "_framing", "_head", "_origin", "_rewrite", "_step",
+                 "_unchunked", "is_request_whole")
 
     def __init__(self, crossing: Crossing) -> None:
         self._crossing = crossing
@@ -58,6 +59,8 @@ class Passage:
         self._framing: Framing | None = None
         self._head: RequestHead | None = None
         self._step = PLAIN
+        self._rewrite: Rewrite | None = None
+        self._origin = b""
         self._close = False
         self._unchunked: ChunkedBody | None = None
         self.is_request_whole = True
@@ -73,6 +76,9 @@ class Passage:
         self._head = head
         self._framing = framing
         self._step = step
+        self._rewrite = site.rewrite
+        if site.rewrite is not None:
+            self._origin = client.origin(head.host)
         self.is_request_whole = is_whole = framing is None or framing.is_complete
         wire = forward_request(head, peer=client.peer.encode(), scheme=client.scheme,
                                is_trusted=client.is_trusted, request_id=request_id, extra=step.to_app,
@@ -135,7 +141,8 @@ class Passage:
         connection, step = self._connection, self._step
         assert connection is not None
         self._forget()
-        wire = forward_response(head, close=False, extra=step.to_client, private=bool(step.to_client))
+        wire = forward_response(head, close=False, extra=step.to_client, private=bool(step.to_client),
+                                rewrite=self._rewrite, origin=self._origin)
         self._crossing.switched(wire, connection, step.standing)
 
     def answered(self, head: ResponseHead, framing: Framing | None, body: bytes) -> None:
@@ -153,7 +160,7 @@ class Passage:
         crossing.begun(head.status)
         added = self._step.to_client
         wire = forward_response(head, close=close, extra=added, private=bool(added),
-                                until_close=is_until_close)
+                                until_close=is_until_close, rewrite=self._rewrite, origin=self._origin)
         crossing.write(wire + self._relayed(body) if body else wire)
 
     def continued(self, body: bytes) -> None:

@@ -28,6 +28,10 @@ class ClientInfo:
     scheme: bytes
     is_trusted: bool
 
+    def origin(self, host: bytes) -> bytes:
+        """Return the origin under which the client came, by the host that it asked for."""
+        return self.scheme + b"://" + host
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeRequest:

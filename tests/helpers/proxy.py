@@ -13,12 +13,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from pathlib import Path
 from typing import TypeVar
 
 import uvloop
 
 from gateway.http.head import RequestHead
-from gateway.proxy.addresses import Address
+from gateway.http.rewriting import Rewrite
+from gateway.proxy.addresses import Address, Destination
 from gateway.proxy.connections import Connections
 from gateway.proxy.ids import RequestIds
 from gateway.proxy.limits import Limits
@@ -28,6 +30,7 @@ from gateway.proxy.steps import PLAIN, ClientInfo, Step
 from gateway.proxy.surroundings import Surroundings
 from gateway.proxy.tasks import Tasks
 from gateway.proxy.upstream import Upstream
+from tests.helpers.certificates import ServerCertificate
 
 PATIENCE = 5.0  # seconds after which a dialogue has gone wrong
 HOST = b"Host: shop.test\r\n"
@@ -151,9 +154,10 @@ class Side:
 
 
 class App:
-    """Is a raw server: the test speaks for it."""
+    """Is a raw server: the test speaks for it; with a `certificate`, over TLS."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: ServerCertificate | None = None) -> None:
+        self._tls = certificate.context() if certificate is not None else None
         self._arrived: asyncio.Queue[Side] = asyncio.Queue()
         self.accepted = 0
         self._sides: list[Side] = []
@@ -161,8 +165,11 @@ class App:
         self.port = 0
 
     async def open(self, port: int = 0) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port, limit=2**20)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port, limit=2**20, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    async def open_socket(self, path: Path) -> None:
+        self._server = await asyncio.start_unix_server(self._accept, path, limit=2**20)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
@@ -184,10 +191,11 @@ class App:
 
 
 class World:
-    """Is a gateway before one app, and whatever clients a test opens."""
+    """Is a gateway before one app, and whatever clients a test opens; `addresses` lead elsewhere than to it."""
 
     def __init__(self, *, interceptor: object = None, limits: Limits | None = None,
-                 trusted: Sequence[str] = (), hosts: tuple[str, ...] = ("*",)) -> None:
+                 trusted: Sequence[str] = (), hosts: tuple[str, ...] = ("*",),
+                 addresses: Sequence[Destination] = (), rewrite: Rewrite | None = None) -> None:
         self.watcher = Watcher()
         self.crashes: list[tuple[BaseException, bytes]] = []
         self.failures: list[BaseException] = []
@@ -198,6 +206,9 @@ class World:
         self._interceptor = interceptor or PassAll()
         self._trusted = [ip_network(text) for text in trusted]
         self._hosts = hosts
+        self._addresses = addresses
+        self._rewrite = rewrite
+        self.rests: list[tuple[str, str]] = []
         self._sides: list[Side] = []
         self._server: asyncio.Server | None = None
 
@@ -206,10 +217,11 @@ class World:
 
     async def open(self) -> None:
         await self.app.open()
-        self.upstream = Upstream(Address(host="127.0.0.1", port=self.app.port), limits=self.limits,
-                                 tasks=self.tasks, clock=self.clock,
-                                 on_error=lambda kind: self.watcher.upstream_error("shop", kind))
-        site = Site(name="shop", hosts=self._hosts, upstream=self.upstream)
+        addresses = self._addresses or [Address(host="127.0.0.1", port=self.app.port)]
+        self.upstream = Upstream(*addresses, limits=self.limits, tasks=self.tasks, clock=self.clock,
+                                 on_error=lambda kind: self.watcher.upstream_error("shop", kind),
+                                 on_rest=lambda address, reason: self.rests.append((address, reason)))
+        site = Site(name="shop", hosts=self._hosts, upstream=self.upstream, rewrite=self._rewrite)
         around = Surroundings(
             sites=Sites([site]), interceptor=self._interceptor, traffic=self.watcher,  # type: ignore[arg-type]
             limits=self.limits, peers=Peers(trusted=self._trusted, scheme=b"http"), tasks=self.tasks,

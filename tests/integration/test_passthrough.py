@@ -10,7 +10,7 @@ import socket
 import pytest
 
 from gateway.proxy.limits import Limits
-from gateway.proxy.upstream import Address
+from gateway.proxy.addresses import Address
 from tests.helpers.proxy import HOST, PATIENCE, beside, on_uvloop, world
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -777,7 +777,7 @@ async def test_an_app_that_accepts_nobody_is_a_504_though_the_body_is_still_to_c
             waiting.append(socket.socket())
             waiting[-1].setblocking(False)
             waiting[-1].connect_ex(address)
-        gateway.upstream.address = Address(host=address[0], port=address[1])
+        gateway.upstream.pools[0].address = Address(host=address[0], port=address[1])
         client = await gateway.client()
         await client.sends(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 100\r\n\r\nhalf")
         assert (await client.gets_answer())[0].startswith(b"HTTP/1.1 504 ")

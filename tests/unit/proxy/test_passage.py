@@ -4,6 +4,7 @@ import pytest
 
 from gateway.errors import AppUnavailable, RequestRefused
 from gateway.http.head import HeadLimits, parse_request
+from gateway.http.rewriting import Rewrite
 from gateway.proxy.passage import Passage
 from gateway.proxy.sites import Site
 from gateway.proxy.steps import ClientInfo, Pass
@@ -46,11 +47,11 @@ class Bridge:
         self.client = ClientSide()
         self.passage = Passage(self.client)
 
-    def begins(self, request: bytes, extra: bytes = b"") -> bytes:
+    def begins(self, request: bytes, extra: bytes = b"", rewrite: Rewrite | None = None) -> bytes:
         """Begin with a request, and return what does not belong to it."""
         head = parse_request(request, HeadLimits())
         assert head is not None
-        site = Site(name="shop", hosts=("*",), upstream=self.desk.upstream)
+        site = Site(name="shop", hosts=("*",), upstream=self.desk.upstream, rewrite=rewrite)
         info = ClientInfo(peer="192.0.2.1", address="192.0.2.1", scheme=b"https", is_trusted=False)
         return self.passage.begin(Pass(to_client=extra), site, head, request[head.size:], info, request_id=b"id")
 
@@ -214,3 +215,27 @@ async def test_only_what_has_no_effect_is_repeated(method: bytes, lines: tuple[b
     assert len(bridge.desk.tasks) == is_repeated
     bridge.passage.abandon()
     await bridge.desk.tasks.close(0.0)
+
+
+INTERNAL = Rewrite(locations=("http://legacy.internal:8000",), cookie_domains={"legacy.internal": "shop.test"})
+MOVED = (b"HTTP/1.1 302 Found\r\nLocation: http://legacy.internal:8000/next\r\n"
+         b"Set-Cookie: a=b; Domain=legacy.internal\r\nContent-Length: 0\r\n\r\n")
+
+
+def test_an_app_that_tells_its_own_address_is_put_right() -> None:
+    """The client learns the address that it asked for, with the scheme under which it came."""
+    bridge = Bridge()
+    bridge.begins(request(), rewrite=INTERNAL)
+    bridge.app.replies(MOVED)
+    assert b"\r\nLocation: https://x/next\r\nSet-Cookie: a=b; Domain=shop.test\r\n" in bridge.client.written
+
+
+def test_rewriting_is_the_apps_own_affair() -> None:
+    """The next request on the connection, for another app, is answered as it is."""
+    bridge = Bridge()
+    bridge.begins(request(), rewrite=INTERNAL)
+    bridge.app.replies(MOVED)
+    bridge.client.written = b""
+    bridge.begins(request())
+    bridge.app.replies(MOVED)
+    assert bridge.client.written == MOVED
