@@ -13,6 +13,7 @@ from typing import Self
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
+LAST_WORDS = 300
 ROOT = Path(__file__).parents[2]
 
 
@@ -34,10 +35,10 @@ class Running:
         return self.process.pid
 
     def expect_alive(self) -> None:
-        """Raise `CannotMeasure` with its last words if it has ended."""
+        """Raise `CannotMeasure` with its last line if it has ended."""
         if self.process.poll() is not None:
-            words = " ".join(self.log.read_text(errors="replace").split())
-            raise CannotMeasure(f"{self.name} ended with {self.process.returncode}: {words[-400:]}")
+            lines = self.log.read_text(errors="replace").splitlines() or ["without a word"]
+            raise CannotMeasure(f"{self.name} ended with {self.process.returncode}: {lines[-1][-LAST_WORDS:]}")
 
 
 class Fleet:

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -13,8 +14,8 @@ import argon2
 
 from gateway.demo.scene import free_ports
 from gateway.settings import AppSection
-from tests.bench.contestant import Contestant
-from tests.bench.fleet import CannotMeasure
+from tests.bench.contestant import OK, Contestant
+from tests.bench.fleet import POLL_SECONDS, READY_SECONDS, CannotMeasure, Running
 from tests.bench.stage import TEMPLATES, Stage
 from tests.bench.wire import Wire, ask_once, browser_request, login_request
 
@@ -46,7 +47,7 @@ def takes_workers() -> bool:
     return "--workers" in said.stdout
 
 
-def start_gateway(stage: Stage, *, full: bool, cores: Sequence[int], options: Sequence[str] = ()) -> Contestant:
+def start_gateway(stage: Stage, *, full: bool, cores: Sequence[int], workers: int = 1) -> Contestant:
     """Start a gateway and wait until it is ready.
 
     A full one has a source, rules and an access log, and its request carries the session of somebody who has
@@ -60,8 +61,10 @@ def start_gateway(stage: Stage, *, full: bool, cores: Sequence[int], options: Se
         write_people(stage.folder / "people.sqlite3")
         values["GUARD"] = stage.fill(TEMPLATES.joinpath("sluicegate-full.toml").read_text(), values)
     file = stage.lay(f"sluicegate-{port}.toml", "sluicegate.toml", values)
+    options = ["--workers", str(workers)] if takes_workers() else []
     running = stage.fleet.start(name, [sys.executable, "-m", "gateway", "serve", "--config", str(file), *options],
                                 cores=cores, port=private)
+    wait_until_ready(running, private)
     cookie = log_in(port, name_of(0)) if full else ""
     request = stage.folder / f"request-{port}"
     size = request.write_bytes(browser_request(port, cookie=cookie))
@@ -71,6 +74,17 @@ def start_gateway(stage: Stage, *, full: bool, cores: Sequence[int], options: Se
     if full and not HAS_IDENTITY:
         notes.append("no identity fields: this version has none")
     return Contestant(name=name, port=port, running=[running], request=request, note="; ".join(notes))
+
+
+def wait_until_ready(running: Running, private: int) -> None:
+    """Ask the private listener until the gateway is ready."""
+    deadline = time.monotonic() + READY_SECONDS
+    request = f"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:{private}\r\n\r\n".encode()
+    while ask_once(private, request).status != OK:
+        running.expect_alive()
+        if time.monotonic() > deadline:
+            raise CannotMeasure(f"{running.name} does not become ready")
+        time.sleep(POLL_SECONDS)
 
 
 def log_in(port: int, name: str) -> str:

@@ -99,7 +99,7 @@ def setting(report: Report) -> list[str]:
     machine = report.machine
     cores = f"{len(machine.cores)} cores: proxies on {machine.proxy[0]}, load and app on {machine.load[0]}"
     sentences = [f"{machine.python}, uvloop {machine.uvloop}; {machine.kernel}; {machine.processor}, {cores}.",
-                 f"Proxies in {report.rounds} interleaved rounds, medians."]
+                 f"Proxies in interleaved rounds ({report.rounds}), medians."]
     if report.quick:
         sentences.append("**A quick run: it shows that everything works, its figures are not for comparison.**")
     if machine.proxy == machine.load:

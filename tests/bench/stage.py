@@ -17,7 +17,7 @@ from tests.bench.machine import Machine
 TEMPLATES = Path(__file__).with_name("templates")
 MIB = 1024 * 1024
 BIG_MIB = 100
-IDENTITY_SEEN = "$http_x_sluicegate_subject"
+IDENTITY_SEEN = "$http_x_sluicegate_assertion"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
