@@ -15,6 +15,7 @@ when the configuration is made, and keep them over restarts.
 import asyncio
 import base64
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -29,6 +30,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
+import psutil
 import structlog
 
 from gateway.app import Logs, build
@@ -53,6 +55,7 @@ STOP_SECONDS = 15.0
 FILE = """
 [listen]
 public = "127.0.0.1:{public}"
+{listen}
 
 [private]
 listen = "127.0.0.1:{private}"
@@ -111,17 +114,19 @@ class Configuration:
 
 
 def configure(folder: Path, *, store: Secret, upstream: int, legacy: Path | None, app: str = PRESET, rest: str = "",
-              source: str = "", host: str = "*", limits: str = "denial_seconds = 0") -> Configuration:
+              source: str = "", host: str = "*", limits: str = "denial_seconds = 0", listen: str = "") -> Configuration:
     """Write a configuration for one gateway.
 
     `legacy` is the site's SQLite file for the source `sql`, None for the source `form`. `source` adds lines
-    to the source's table. Denials take no longer than they must, unless `limits` says otherwise.
+    to the source's table, `listen` to the listener's. Denials take no longer than they must, unless `limits`
+    says otherwise.
     """
     public, private = free_ports(2)
     kind = FORM if legacy is None else f'adapter = "sql"\npreset = "django"\nurl = "sqlite:{legacy}"'
     file = folder / f"gateway-{public}.toml"
     file.write_text(FILE.format(public=public, private=private, upstream=upstream, app_name=APP, host=host,
-                                source_name=SOURCE, app=app, rest=rest, limits=limits, source=f"{kind}\n{source}"))
+                                source_name=SOURCE, app=app, rest=rest, limits=limits, source=f"{kind}\n{source}",
+                                listen=listen))
     environ = {"TEST_TOKEN": TOKEN, "TEST_STORE": store.reveal(), "TEST_KEY": base64.b64encode(bytes(32)).decode()}
     return Configuration(file=file, environ=MappingProxyType(environ), public_port=public, private_port=private)
 
@@ -178,8 +183,10 @@ class GatewayProcess:
     `within` is the beginning of a command that ends by running another one in its place.
     """
 
-    def __init__(self, configuration: Configuration, *, within: Sequence[str] = ()) -> None:
+    def __init__(self, configuration: Configuration, *, within: Sequence[str] = (), workers: int = 1) -> None:
         self.configuration = configuration
+        self.command = (sys.executable, "-m", "gateway", "serve", "--config", str(configuration.file),
+                        "--workers", str(workers))
         self._within = within
         self.url = configuration.url
         self.private_url = configuration.private_url
@@ -200,13 +207,25 @@ class GatewayProcess:
 
     @property
     def pid(self) -> int:
-        """The running process."""
+        """The running process: the supervisor."""
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def workers(self) -> list[int]:
+        """Its workers, the oldest first."""
+        children = [child for child in psutil.Process(self.pid).children() if child.status() != psutil.STATUS_ZOMBIE]
+        return [child.pid for child in sorted(children, key=psutil.Process.create_time)
+                if "gateway.server.worker" in child.cmdline()]
+
+    def events(self, event: str) -> list[dict[str, object]]:
+        """Return the lines of the operator's log that say this."""
+        lines = [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("event") == event]
+
     async def start(self, **environ: str) -> None:
         """Start (again), with more environment if need be, and wait until it is ready."""
-        command = [*self._within, sys.executable, "-m", "gateway", "serve", "--config", str(self.configuration.file)]
+        command = [*self._within, *self.command]
         whole = {**os.environ, **self.configuration.environ, **environ}
         with self._file.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, env=whole, stdin=subprocess.DEVNULL, stdout=log,
