@@ -107,6 +107,23 @@ def _explain(error: OSError, tls: Tls | None) -> NoReturn:
                       is_late=isinstance(error, TimeoutError)) from None
 
 
+def is_own_end(transport: asyncio.BaseTransport | None) -> bool:
+    """Say whether an orderly end was the app's: with TLS anybody on the way can end what lies below it.
+
+    An answer that lasts until close is whole only by the closure alert (RFC 9112 9.8). Neither asyncio nor
+    uvloop tells of it; reading once more does.
+    """
+    tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object") if transport is not None else None
+    if tls is None:
+        return True
+    try:
+        return not tls.read(1)
+    except ssl.SSLZeroReturnError:
+        return True
+    except ssl.SSLError:
+        return False
+
+
 def verifying_context(authority: Path | None) -> ssl.SSLContext:
     """Return what verifies an app: its certificate's chain and name, TLS 1.2 or later.
 

@@ -12,6 +12,7 @@ from typing import Protocol, cast
 from gateway.errors import AppUnavailable
 from gateway.http.body import Framing, UntilClose, response_framing
 from gateway.http.head import ResponseHead, parse_response
+from gateway.proxy.addresses import is_own_end
 from gateway.proxy.limits import Limits
 
 FIRST_FINAL_STATUS = 200
@@ -276,7 +277,7 @@ class UpstreamConnection(asyncio.Protocol):
         receiver = self._receiver
         if receiver is None:
             return
-        if isinstance(self._framing, UntilClose) and exc is None:
+        if isinstance(self._framing, UntilClose) and exc is None and is_own_end(self._transport):
             self._receiver = None
             receiver.finished()
         elif self._repeatable is not None:

@@ -1,0 +1,500 @@
+"""Ways to an app on real sockets: several addresses, unix sockets, TLS, and how many connections there are."""
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.http.rewriting import Rewrite
+from gateway.proxy.addresses import Address, SocketFile, Tls, Unreachable, verifying_context
+from gateway.proxy.limits import Limits
+from tests.helpers.certificates import Authority, ServerCertificate
+from tests.helpers.proxy import HOST, App, Side, beside, on_uvloop, world
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
+POST = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\nbody"
+MIB = 1024 * 1024
+
+
+@asynccontextmanager
+async def apps(number: int, certificate: ServerCertificate | None = None) -> AsyncIterator[list[App]]:
+    """Open so many apps."""
+    async with AsyncExitStack() as stack:
+        opened = [App(certificate) for _ in range(number)]
+        for app in opened:
+            await app.open()
+            stack.push_async_callback(app.close)
+        yield opened
+
+
+def at(app: App, tls: Tls | None = None) -> Address:
+    return Address(host="127.0.0.1", port=app.port, tls=tls)
+
+
+def unused_port() -> int:
+    """Return a port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def served(client: Side, app: App, request: bytes = GET) -> Side:
+    """Send a request, answer it at this app, and see the answer arrive."""
+    await client.sends(request)
+    side = await app.accepts()
+    await answered(client, side, request)
+    return side
+
+
+async def answered(client: Side, side: Side, request: bytes = GET) -> None:
+    await side.gets_head()
+    await side.gets(len(request.partition(b"\r\n\r\n")[2]))
+    await side.replies(OK)
+    assert await client.gets(len(OK)) == OK
+
+
+async def status(client: Side, request: bytes = GET) -> bytes:
+    """Send a request and return the status of what the gateway answers by itself."""
+    await client.sends(request)
+    head, _ = await client.gets_answer()
+    return head[9:12]
+
+
+# Several addresses.
+
+
+@on_uvloop
+async def test_addresses_take_turns_on_kept_connections() -> None:
+    """Each app gets every second request, on one connection."""
+    async with apps(2) as (one, two), world(addresses=[at(one), at(two)]) as gateway:
+        client = await gateway.client()
+        sides = [await served(client, two), await served(client, one)]
+        for _ in range(3):
+            for side in sides:
+                await client.sends(GET)
+                await answered(client, side)
+        assert (one.accepted, two.accepted) == (1, 1)
+
+
+@on_uvloop
+async def test_any_request_moves_on_from_an_address_that_refuses() -> None:
+    """A POST with its body, too: nothing of it was sent. The address rests, and the client sees nothing of it."""
+    async with apps(1) as (up,):
+        down = Address(host="127.0.0.1", port=unused_port())
+        async with world(addresses=[at(up), down]) as gateway:
+            client = await gateway.client()
+            side = await served(client, up, POST)
+            for _ in range(4):
+                await client.sends(POST)
+                await answered(client, side, POST)
+            assert gateway.upstream.resting == 1
+            [(address, reason)] = gateway.rests
+            assert address == f"http://127.0.0.1:{down.port}"
+            assert "(Connection refused)" in reason
+            assert gateway.watcher.errors == []
+
+
+@on_uvloop
+async def test_a_streamed_body_waits_while_addresses_are_tried() -> None:
+    """What came of it goes to the address that accepts, in order, and the rest follows."""
+    async with apps(1) as (up,):
+        down = Address(host="127.0.0.1", port=unused_port())
+        async with world(addresses=[at(up), down]) as gateway:
+            client = await gateway.client()
+            await client.sends(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 6\r\n\r\none")
+            side = await up.accepts()
+            await side.gets_head()
+            assert await side.gets(3) == b"one"
+            await client.sends(b"two")
+            assert await side.gets(3) == b"two"
+            await side.replies(OK)
+            assert await client.gets(len(OK)) == OK
+
+
+@on_uvloop
+async def test_an_address_returns_after_its_rest() -> None:
+    """Once it listens again it has its turns back."""
+    async with apps(2) as (one, two):
+        port = two.port
+        await two.close()
+        async with world(addresses=[at(one), at(two)]) as gateway:
+            client = await gateway.client()
+            first = await served(client, one)
+            await two.open(port)
+            await client.sends(GET)
+            await answered(client, first)
+            assert two.accepted == 0
+            gateway.now += 1.0
+            second = await served(client, two)
+            await client.sends(GET)
+            await answered(client, first)
+            await client.sends(GET)
+            await answered(client, second)
+            assert gateway.upstream.resting == 0
+
+
+@on_uvloop
+async def test_an_address_that_never_answers_is_passed_over() -> None:
+    """A full backlog is as silent as a machine that is off; the next address is asked within the same limit."""
+    async with apps(1) as (up,):
+        with Silence() as port:
+            deaf = Address(host="127.0.0.1", port=port)
+            async with world(addresses=[at(up), deaf], limits=Limits(connect_seconds=0.2)) as gateway:
+                client = await gateway.client()
+                await served(client, up)
+                assert [address for address, _ in gateway.rests] == [f"http://127.0.0.1:{port}"]
+            async with world(addresses=[deaf], limits=Limits(connect_seconds=0.1)) as gateway:
+                client = await gateway.client()
+                assert await status(client) == b"504"
+                assert gateway.watcher.errors == [("shop", "connect")]
+
+
+class Silence:
+    """Is a listener whose backlog is full, so that a connect hears nothing."""
+
+    def __enter__(self) -> int:
+        self._sockets = [socket.socket()]
+        self._sockets[0].bind(("127.0.0.1", 0))
+        self._sockets[0].listen(0)
+        address = self._sockets[0].getsockname()
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(address)
+            self._sockets.append(filler)
+        return int(address[1])
+
+    def __exit__(self, *_: object) -> None:
+        for each in self._sockets:
+            each.close()
+
+
+@on_uvloop
+async def test_a_name_that_does_not_exist_is_told_as_such() -> None:
+    """The operator reads that it is the name."""
+    async with world(addresses=[Address(host="no-such-app.invalid", port=80)]) as gateway:
+        client = await gateway.client()
+        assert await status(client) == b"502"
+        assert "(there is no such name)" in gateway.rests[0][1]
+
+
+@on_uvloop
+async def test_a_stale_connection_is_retried_at_whichever_address() -> None:
+    """The app closed while the request was on its way: a safe one goes out once more, and once only."""
+    async with apps(2) as (one, two), world(addresses=[at(one), at(two)]) as gateway:
+        client = await gateway.client()
+        side = await served(client, two)
+        await served(client, one)
+        await client.sends(GET)
+        await side.gets_head()
+        side.leaves()
+        again = await one.accepts()
+        await answered(client, again)
+        assert gateway.watcher.errors == []
+
+
+# Unix sockets.
+
+
+@on_uvloop
+async def test_a_unix_socket_carries_requests(tmp_path: Path) -> None:
+    """Like any other address, also beside others."""
+    app = App()
+    await app.open_socket(tmp_path / "app.sock")
+    async with world(addresses=[SocketFile(path=str(tmp_path / "app.sock"))]) as gateway:
+        client = await gateway.client()
+        side = await served(client, app, POST)
+        await client.sends(GET)
+        await answered(client, side)
+    await app.close()
+
+
+@on_uvloop
+async def test_a_missing_socket_is_named(tmp_path: Path) -> None:
+    """The log says which."""
+    path = str(tmp_path / "none.sock")
+    async with world(addresses=[SocketFile(path=path)]) as gateway:
+        client = await gateway.client()
+        assert await status(client) == b"502"
+        [(address, reason)] = gateway.rests
+        assert address == f"unix:{path}"
+        assert "(No such file or directory)" in reason
+
+
+# TLS.
+
+
+def proves(authority: Authority, name: str) -> Tls:
+    return Tls(context=verifying_context(authority.file), name=name, authority=str(authority.file))
+
+
+@on_uvloop
+async def test_tls_carries_requests_both_ways(tmp_path: Path) -> None:
+    """Small ones and bodies that fill every buffer, byte for byte."""
+    authority = Authority(tmp_path)
+    async with (apps(1, authority.issue("app.internal")) as (app,),
+                world(addresses=[at(app, proves(authority, "app.internal"))]) as gateway):
+        client = await gateway.client()
+        side = await served(client, app)
+        assert side.writer.get_extra_info("ssl_object").version() == "TLSv1.3"
+        assert side.writer.get_extra_info("ssl_object").selected_alpn_protocol() is None
+        body = bytes(range(256)) * (4 * MIB // 256)
+        sending = beside(client.sends(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(body)
+                                      + body))
+        fresh = await app.accepts() if app.accepted > 1 else side
+        await fresh.gets_head()
+        assert await fresh.gets(len(body)) == body
+        await sending
+        replying = beside(fresh.replies(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body))
+        _, echoed = await client.gets_answer()
+        assert echoed == body
+        await replying
+
+
+@on_uvloop
+async def test_the_address_itself_may_be_what_is_proved(tmp_path: Path) -> None:
+    """A certificate for an IP address is verified by the address."""
+    authority = Authority(tmp_path)
+    async with (apps(1, authority.issue("127.0.0.1")) as (app,),
+                world(addresses=[at(app, proves(authority, "127.0.0.1"))]) as gateway):
+        await served(await gateway.client(), app)
+
+
+@pytest.mark.parametrize("flaw", ["name", "address", "authority", "time", "plain"])
+@on_uvloop
+async def test_who_proves_nothing_gets_nothing(tmp_path: Path, flaw: str) -> None:
+    """Another's certificate, a foreign authority's, one of yesterday, or none: 502, and not a byte of the request.
+
+    The log says which name and which authority were wanted.
+    """
+    authority = Authority(tmp_path)
+    certificate = {
+        "name": authority.issue("other.internal"),
+        "address": authority.issue("10.0.0.1", "www.app.internal"),
+        "authority": Authority(tmp_path, "foreign").issue("app.internal"),
+        "time": authority.expired("app.internal"),
+        "plain": None,
+    }[flaw]
+    async with (apps(1, certificate) as (app,),
+                world(addresses=[at(app, proves(authority, "app.internal"))]) as gateway):
+        client = await gateway.client()
+        if flaw == "plain":
+            asking = beside(status(client))
+            side = await app.accepts()
+            assert b"HTTP" not in await side.gets(6)
+            await side.replies(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            assert await asking == b"502"
+        else:
+            assert await status(client) == b"502"
+            assert "for app.internal and signed by " + str(authority.file) in gateway.rests[0][1]
+        assert gateway.watcher.errors == [("shop", "tls")]
+        assert len(gateway.rests) == 1
+
+
+@on_uvloop
+async def test_an_address_that_proves_nothing_rests_like_one_that_refuses(tmp_path: Path) -> None:
+    """The others go on serving."""
+    authority = Authority(tmp_path)
+    tls = proves(authority, "app.internal")
+    valid, expired = authority.issue("app.internal"), authority.expired("app.internal")
+    async with (apps(1, valid) as (right,), apps(1, expired) as (old,),
+                world(addresses=[at(right, tls), at(old, tls)]) as gateway):
+        client = await gateway.client()
+        side = await served(client, right, POST)
+        await client.sends(POST)
+        await answered(client, side, POST)
+        assert gateway.upstream.resting == 1
+
+
+@on_uvloop
+async def test_the_name_is_asked_for(tmp_path: Path) -> None:
+    """By SNI, so that an app with several certificates shows the right one; and http/1.1 by ALPN."""
+    authority = Authority(tmp_path)
+    asked: list[str | None] = []
+    context = authority.issue("app.internal").context()
+    context.sni_callback = lambda _connection, name, _context: asked.append(name)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    app = App()
+    app._tls = context
+    await app.open()
+    async with world(addresses=[at(app, proves(authority, "app.internal"))]) as gateway:
+        side = await served(await gateway.client(), app)
+        assert side.writer.get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
+    assert asked == ["app.internal"]
+    await app.close()
+
+
+def test_what_verifies_is_strict(tmp_path: Path) -> None:
+    """Chain and name, subjectAltName alone, TLS 1.2 and later; the system's authorities unless one is named."""
+    context = verifying_context(Authority(tmp_path).file)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert not context.hostname_checks_common_name
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert len(context.get_ca_certs()) == 1
+    assert verifying_context(None).verify_mode is ssl.CERT_REQUIRED
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_a_file_that_holds_no_authority_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    """It trusts nobody, and nobody would learn why."""
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(OSError):  # FileNotFoundError, or ssl.SSLError
+        verifying_context(file)
+
+
+@on_uvloop
+async def test_a_handshake_that_never_ends_is_late(tmp_path: Path) -> None:
+    """It counts as connecting, and has its time."""
+    async with apps(1) as (app,):
+        tls = proves(Authority(tmp_path), "app.internal")
+        async with world(addresses=[at(app, tls)], limits=Limits(connect_seconds=0.1)) as gateway:
+            assert await status(await gateway.client()) == b"504"
+            assert gateway.watcher.errors == [("shop", "connect")]
+
+
+@on_uvloop
+async def test_an_answer_until_close_ends_over_tls_too(tmp_path: Path) -> None:
+    """By the closing of TLS."""
+    authority = Authority(tmp_path)
+    async with (apps(1, authority.issue("app.internal")) as (app,),
+                world(addresses=[at(app, proves(authority, "app.internal"))]) as gateway):
+        client = await gateway.client()
+        await client.sends(GET)
+        side = await app.accepts()
+        await side.gets_head()
+        await side.replies(b"HTTP/1.1 200 OK\r\n\r\nall of it")
+        side.leaves()
+        assert (await client.gets_all()).endswith(b"all of it")
+        assert gateway.watcher.errors == []
+
+
+@on_uvloop
+async def test_an_answer_until_close_that_is_cut_below_tls_is_cut(tmp_path: Path) -> None:
+    """Anybody on the way can end a TCP connection; only the app can end what is inside (RFC 9112 9.8)."""
+    authority = Authority(tmp_path)
+    async with (apps(1, authority.issue("app.internal")) as (app,),
+                world(addresses=[at(app, proves(authority, "app.internal"))]) as gateway):
+        client = await gateway.client()
+        await client.sends(GET)
+        side = await app.accepts()
+        await side.gets_head()
+        await side.replies(b"HTTP/1.1 200 OK\r\n\r\na part")
+        await client.gets(len(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\na part"))
+        with socket.socket(fileno=os.dup(side.writer.get_extra_info("socket").fileno())) as below:
+            below.shutdown(socket.SHUT_WR)
+        with pytest.raises(ConnectionResetError):
+            await client.gets_all()
+        assert gateway.watcher.errors == [("shop", "lost")]
+
+
+# How many connections.
+
+
+@on_uvloop
+async def test_a_full_app_sends_clients_away_for_a_second() -> None:
+    """503 with Retry-After 1, told as busy; as soon as a connection is free the next request has it."""
+    async with world(limits=Limits(upstream_connections=2)) as gateway:
+        clients = [await gateway.client() for _ in range(3)]
+        sides = []
+        for client in clients[:2]:
+            await client.sends(GET)
+            sides.append(await gateway.app.accepts())
+        await clients[2].sends(GET)
+        head, _ = await clients[2].gets_answer()
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nRetry-After: 1\r\n" in head
+        assert gateway.watcher.errors == [("shop", "busy")]
+        await answered(clients[0], sides[0])
+        await clients[2].sends(GET)
+        await answered(clients[2], sides[0])
+        assert gateway.app.accepted == 2
+
+
+@on_uvloop
+async def test_a_request_that_needs_a_fresh_connection_takes_an_idle_ones_place() -> None:
+    """An upload long after the last request must not wait for the idle connections to expire."""
+    async with world(limits=Limits(upstream_connections=1)) as gateway:
+        client = await gateway.client()
+        old = await served(client, gateway.app)
+        gateway.now += 5.0
+        await served(client, gateway.app, POST)
+        assert await old.gets_all() == b""
+        assert gateway.watcher.errors == []
+
+
+@on_uvloop
+async def test_idle_connections_expire() -> None:
+    """After their time each is closed, at every address."""
+    async with apps(2) as (one, two), world(addresses=[at(one), at(two)], limits=Limits(pool_seconds=9.0)) as gateway:
+        client = await gateway.client()
+        sides = [await served(client, two), await served(client, one)]
+        gateway.passes(10.0)
+        for side in sides:
+            assert await side.gets_all() == b""
+
+
+@on_uvloop
+async def test_a_thousand_requests_at_once_keep_to_the_cap() -> None:
+    """However many clients there are, the app sees no more connections than it may have."""
+    limit = 8
+    async with world(limits=Limits(upstream_connections=limit)) as gateway:
+        clients = [await gateway.client() for _ in range(100)]
+        for client in clients:
+            await client.sends(GET)
+        await gateway.until(lambda: len(gateway.watcher.notes) == len(clients) - limit)
+        assert gateway.app.accepted == limit
+        assert set(gateway.watcher.statuses) == {503}
+
+
+# The app's own address.
+
+
+@on_uvloop
+async def test_the_apps_own_address_does_not_reach_the_client() -> None:
+    """Location and a cookie's domain are put into the client's words; other addresses stay."""
+    rewrite = Rewrite(locations=("http://legacy.internal:8000",), cookie_domains={"legacy.internal": "shop.test"})
+    async with world(rewrite=rewrite) as gateway:
+        client = await gateway.client()
+        await client.sends(GET)
+        side = await gateway.app.accepts()
+        for given, told in [(b"http://legacy.internal:8000/a", b"http://shop.test/a"),
+                            (b"https://elsewhere.test/a", b"https://elsewhere.test/a")]:
+            await side.gets_head()
+            await side.replies(b"HTTP/1.1 302 Found\r\nLocation: %b\r\nSet-Cookie: s=1; Domain=legacy.internal\r\n"
+                               b"Content-Length: 0\r\n\r\n" % given)
+            head = await client.gets_head()
+            assert b"\r\nLocation: %b\r\nSet-Cookie: s=1; Domain=shop.test\r\n" % told in head
+            await client.sends(GET)
+
+
+async def test_the_usual_loop_is_as_good(tmp_path: Path) -> None:
+    """Nothing of this is uvloop's alone."""
+    authority = Authority(tmp_path)
+    async with apps(1, authority.issue("app.internal")) as (app,):
+        down = Address(host="127.0.0.1", port=unused_port())
+        async with world(addresses=[at(app, proves(authority, "app.internal")), down]) as gateway:
+            await served(await gateway.client(), app, POST)
+
+
+async def test_an_address_says_why_it_is_not_reached() -> None:
+    """By an error of ours, whatever the system calls it."""
+    with pytest.raises(Unreachable) as caught:
+        await Address(host="127.0.0.1", port=unused_port()).connect(asyncio.Protocol())
+    assert (caught.value.kind, caught.value.is_late) == ("connect", False)
+
+
+def test_addresses_are_written_as_they_are_configured(tmp_path: Path) -> None:
+    """The log's reader finds them in the file."""
+    tls = proves(Authority(tmp_path), "app.internal")
+    assert str(Address(host="::1", port=80)) == "http://[::1]:80"
+    assert str(Address(host="app", port=8443, tls=tls)) == "https://app:8443"
+    assert str(SocketFile(path="/run/app.sock")) == "unix:/run/app.sock"
