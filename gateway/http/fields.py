@@ -10,7 +10,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Literal
 
 from gateway.http.cookies import without_own
-from gateway.http.head import RequestHead, ResponseHead, connection_options
+from gateway.http.head import RequestHead, ResponseHead
+from gateway.http.lines import connection_options
 from gateway.http.marks import FOLD
 from gateway.http.rewriting import Rewrite
 

@@ -1,7 +1,7 @@
 """Request and response heads: bytes to values, strict (RFC 9110, RFC 9112).
 
 Owns what a head is and which heads are refused. It must not know what is forwarded (`fields`), nor where a
-body ends (`body`).
+body ends (`body`); what lines mean to requests and answers alike stands in `lines`.
 
 A usual head is validated whole by one possessive pattern and a second one finds the few fields that a
 proxy acts on; the rest stays one slice. Whatever is unusual goes line by line, where each mistake has its
@@ -9,10 +9,20 @@ sentence. Both ways accept the same heads and understand them by the same code.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import AppUnavailable, RequestRefused
+from gateway.http.lines import (
+    WEBSOCKET,
+    check_octets,
+    framing,
+    gather,
+    is_persistent,
+    is_token,
+    split_lines,
+    switches_to_websocket,
+)
 from gateway.http.marks import (
     TOKEN,
     VALUE,
@@ -28,11 +38,6 @@ FIELDS = 100  # httpd's default; browsers send twenty
 REQUEST_LINE = 8 * 1024  # RFC 9112 section 3 asks for 8000 at least
 
 COMMON_METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")  # RFC 9110 9.3, RFC 5789
-_KEPT_ALIVE = [b"keep-alive"]  # as nearly everyone who writes a Connection field does
-WEBSOCKET = b"websocket"  # the one protocol to which a connection may be switched
-
-Refusal = Callable[[str], Exception]
-
 _FIELD_LINES = rb"(?:" + TOKEN + rb"++:" + VALUE + rb"*+\r\n)"
 _usual_request = re.compile(
     rb"(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS) (/[\x21\x22\x24-\x7e\x80-\xff]*+) HTTP/1\.1\r\n"
@@ -43,17 +48,13 @@ _usual_response = re.compile(
 ).match
 _VERSION = b" HTTP/1.1"
 
-_is_token = re.compile(TOKEN + rb"++").fullmatch
 _is_target = re.compile(rb"[\x21\x22\x24-\x7e\x80-\xff]++").fullmatch
 _is_version = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
-_is_length = re.compile(rb"[0-9]{1,18}").fullmatch
 # Narrower than RFC 3986: no sub-delims, no percent signs, no userinfo, no empty port. A Host that holds
 # anything else is never a name that an operator serves, and `host/evil` ends up in some app's links.
 is_authority = re.compile(rb"(?:[0-9A-Za-z._-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{1,5})?").fullmatch
 _absolute_form = re.compile(rb"[hH][tT][tT][pP][sS]?://([^/?]*+)(.*+)", re.DOTALL).fullmatch
 _status_line = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: (" + VALUE + rb"*+))?").fullmatch
-
-_LEGAL = bytes(range(0x20, 0x7F)) + b"\t\r\n" + bytes(range(0x80, 0x100))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +157,7 @@ def _parse_request_strictly(buffer: bytes, limits: HeadLimits) -> RequestHead | 
         raise RequestRefused(414, "The request line is too long.")
     if (end + 4 if end >= 0 else len(head) + 1) > limits.head_bytes:
         raise RequestRefused(431, "The request head is too large.")
-    _check_octets(head, _bad_request)
+    check_octets(head, _bad_request)
     if line_end < 0:
         return None
     method, target, is_http_10 = _read_request_line(head[:line_end])
@@ -165,7 +166,7 @@ def _parse_request_strictly(buffer: bytes, limits: HeadLimits) -> RequestHead | 
         raise RequestRefused(431, "The request has too many fields.")
     if end < 0:
         return None
-    marked = [line for line in _split_lines(raw, _bad_request) if is_marked_in_request(line[1])]
+    marked = [line for line in split_lines(raw, _bad_request) if is_marked_in_request(line[1])]
     if target[:1] != b"/" and target != b"*":
         target, raw, marked = _reduce_absolute(method, target, raw, marked)
     return _understand_request(method, target, raw, marked, end + 4, is_http_10=is_http_10)
@@ -173,15 +174,6 @@ def _parse_request_strictly(buffer: bytes, limits: HeadLimits) -> RequestHead | 
 
 def _bad_request(reason: str) -> RequestRefused:
     return RequestRefused(400, reason)
-
-
-def _check_octets(head: bytes, refuse: Refusal) -> None:
-    """Refuse octets that no head may hold; a CR at the end of an incomplete head may become a CRLF."""
-    if head.translate(None, _LEGAL):
-        raise refuse("The head holds control characters.")
-    lines = head.count(b"\r\n")
-    if head.count(b"\n") != lines or head.count(b"\r") - head.endswith(b"\r") != lines:
-        raise refuse("The head holds a bare CR or LF.")
 
 
 def _read_request_line(line: bytes) -> tuple[bytes, bytes, bool]:
@@ -195,7 +187,7 @@ def _read_request_line(line: bytes) -> tuple[bytes, bytes, bool]:
     if version not in (b"HTTP/1.1", b"HTTP/1.0"):
         raise RequestRefused(505, "This version of HTTP is not supported.")
     # Django upper-cases methods: `post` would pass a rule for POST by.
-    if not _is_token(method) or method != method.upper():
+    if not is_token(method) or method != method.upper():
         raise _bad_request("The method is malformed.")
     if method in (b"CONNECT", b"TRACE"):
         raise RequestRefused(405, "This method is not allowed.", allow=COMMON_METHODS)
@@ -204,17 +196,6 @@ def _read_request_line(line: bytes) -> tuple[bytes, bytes, bool]:
     if target == b"*" and method != b"OPTIONS":
         raise _bad_request("The request target is malformed.")
     return method, target, version == b"HTTP/1.0"
-
-
-def _split_lines(raw: bytes, refuse: Refusal) -> list[MarkedLine]:
-    """Split field lines whose octets are legal; a blank before the colon, or before all (obs-fold), is no name's."""
-    lines = []
-    for line in raw[2:-2].split(b"\r\n") if len(raw) > 2 else ():
-        name, colon, value = line.partition(b":")
-        if not colon or not _is_token(name):
-            raise refuse("A field has no valid name.")
-        lines.append((line, name, value.lstrip(b" \t")))
-    return lines
 
 
 def _reduce_absolute(method: bytes, target: bytes, raw: bytes,
@@ -241,11 +222,11 @@ def _reduce_absolute(method: bytes, target: bytes, raw: bytes,
 def _understand_request(method: bytes, target: bytes, raw: bytes, marked: Sequence[MarkedLine], size: int,
                         *, is_http_10: bool) -> RequestHead:
     """Draw the meaning of a well-formed head from its marked fields."""
-    found = _gather(marked)
+    found = gather(marked)
     host = _only_host(found.get(b"host", ()))
     head = RequestHead(raw, marked, size, is_http_10=is_http_10,
-                       framing=_framing(found, _bad_request, is_http_10=is_http_10),
-                       is_persistent=_is_persistent(found, is_http_10=is_http_10))
+                       framing=framing(found, _bad_request, is_http_10=is_http_10),
+                       is_persistent=is_persistent(found, is_http_10=is_http_10))
     head.marked_values = found
     head.method = method
     head.target = target
@@ -259,22 +240,6 @@ def _understand_request(method: bytes, target: bytes, raw: bytes, marked: Sequen
     return head
 
 
-def _gather(marked: Sequence[MarkedLine]) -> dict[bytes, list[bytes]]:
-    """Return the values of marked fields by lower-case name; other spellings stay names of their own.
-
-    A tab behind a value stays, and is refused where it matters: llhttp knows no `chunked` with one (fuzzing
-    found it), and would read an answer until the connection closes.
-    """
-    found: dict[bytes, list[bytes]] = {}
-    for _, name, value in marked:
-        lower = name.lower()
-        if lower in found:
-            found[lower].append(value.rstrip(b" "))
-        else:
-            found[lower] = [value.rstrip(b" ")]
-    return found
-
-
 def _only_host(hosts: Sequence[bytes]) -> bytes:
     """Return the one Host in lower case."""
     if len(hosts) != 1:
@@ -282,40 +247,6 @@ def _only_host(hosts: Sequence[bytes]) -> bytes:
     if not is_authority(hosts[0]):
         raise _bad_request("The Host is malformed.")
     return hosts[0].lower()
-
-
-def _framing(found: Mapping[bytes, Sequence[bytes]], refuse: Refusal,
-             *, is_http_10: bool) -> tuple[int | None, bool]:
-    """Return Content-Length and whether the body is chunked; the two exclude one another (RFC 9112 6.3)."""
-    lengths = found.get(b"content-length")
-    codings = found.get(b"transfer-encoding")
-    if codings is not None:
-        if lengths is not None:
-            raise refuse("Content-Length and Transfer-Encoding exclude one another.")
-        if is_http_10 or len(codings) != 1 or codings[0].lower() != b"chunked":
-            raise refuse("The only transfer coding understood is chunked, in HTTP/1.1.")
-        return None, True
-    if lengths is None:
-        return None, False
-    if len(lengths) != 1 or not _is_length(lengths[0]):
-        raise refuse("The Content-Length is malformed.")
-    return int(lengths[0]), False
-
-
-def connection_options(values: Sequence[bytes]) -> list[bytes]:
-    """Return the options that Connection fields list, in lower case (RFC 9110 7.6.1)."""
-    return [option.strip(b" \t").lower() for value in values for option in value.split(b",")]
-
-
-def _is_persistent(found: Mapping[bytes, Sequence[bytes]], *, is_http_10: bool) -> bool:
-    """Say whether the connection outlives this message (RFC 9112 9.3)."""
-    values = found.get(b"connection")
-    if values is None:
-        return not is_http_10
-    if values == _KEPT_ALIVE:
-        return True
-    options = connection_options(values)
-    return b"close" not in options and (not is_http_10 or b"keep-alive" in options)
 
 
 def _expects_continue(expectations: Sequence[bytes], head: RequestHead) -> bool:
@@ -331,15 +262,8 @@ def _opens_websocket(found: Mapping[bytes, Sequence[bytes]], head: RequestHead) 
     Any other upgrade, h2c above all, would carry requests past everything that is checked here.
     """
     return (
-        head.method == b"GET" and not head.is_http_10 and not head.has_body and _switches_to_websocket(found)
+        head.method == b"GET" and not head.is_http_10 and not head.has_body and switches_to_websocket(found)
     )
-
-
-def _switches_to_websocket(found: Mapping[bytes, Sequence[bytes]]) -> bool:
-    """Say whether the one protocol that Upgrade names is websocket, and Connection lists the option."""
-    upgrades = found.get(b"upgrade", ())
-    is_websocket = len(upgrades) == 1 and upgrades[0].lower() == WEBSOCKET
-    return is_websocket and b"upgrade" in connection_options(found.get(b"connection", ()))
 
 
 def parse_response(buffer: bytes, limits: HeadLimits, *, expects_upgrade: bool = False) -> ResponseHead | None:
@@ -365,7 +289,7 @@ def _parse_response_strictly(buffer: bytes, limits: HeadLimits, *,
     head = buffer if end < 0 else buffer[:end + 2]
     if (end + 4 if end >= 0 else len(head) + 1) > limits.head_bytes:
         raise AppUnavailable("The app's answer has too large a head.")
-    _check_octets(head, AppUnavailable)
+    check_octets(head, AppUnavailable)
     line_end = head.find(b"\r\n")
     if line_end < 0:
         return None
@@ -379,8 +303,8 @@ def _parse_response_strictly(buffer: bytes, limits: HeadLimits, *,
         raise AppUnavailable("The app's answer has too many fields.")
     if end < 0:
         return None
-    marked = [line for line in _split_lines(raw, AppUnavailable) if is_marked_in_response(line[1])]
-    if match[2] == b"101" and (match[1] == b"0" or not _switches_to_websocket(_gather(marked))):
+    marked = [line for line in split_lines(raw, AppUnavailable) if is_marked_in_response(line[1])]
+    if match[2] == b"101" and (match[1] == b"0" or not switches_to_websocket(gather(marked))):
         raise AppUnavailable("The app switched to another protocol than it was asked for.")
     reason = match[3] or b""
     return _understand_response(int(match[2]), reason, raw, marked, end + 4, is_http_10=match[1] == b"0")
@@ -389,10 +313,10 @@ def _parse_response_strictly(buffer: bytes, limits: HeadLimits, *,
 def _understand_response(status: int, reason: bytes, raw: bytes, marked: Sequence[MarkedLine], size: int,
                          *, is_http_10: bool) -> ResponseHead:
     """Draw the meaning of a well-formed answer's head from its marked fields."""
-    found = _gather(marked)
+    found = gather(marked)
     head = ResponseHead(raw, marked, size, is_http_10=is_http_10,
-                        framing=_framing(found, AppUnavailable, is_http_10=is_http_10),
-                        is_persistent=_is_persistent(found, is_http_10=is_http_10))
+                        framing=framing(found, AppUnavailable, is_http_10=is_http_10),
+                        is_persistent=is_persistent(found, is_http_10=is_http_10))
     head.status = status
     head.reason = reason
     return head

@@ -8,7 +8,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.http.head import RequestHead, ResponseHead, connection_options
+from gateway.http.head import RequestHead, ResponseHead
+from gateway.http.lines import connection_options
 from tests.fuzz.readers import Reading
 
 _KNOWN_TO_LLHTTP = frozenset(
