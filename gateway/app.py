@@ -199,6 +199,7 @@ def _seen_here(pool: HashPool, apps: Apps, sessions: SessionKeeper, logs: Logs) 
         hash_queue_depth=pool.depth,
         hash_busy=pool.busy,
         open_breakers=frozenset(question.source for question in apps.questions if question.breaker.is_open),
+        resting={site.name: site.upstream.resting for site in apps.sites},
         access_log_dropped=logs.access.dropped,
         tokens=dict(sessions.counts),
     )

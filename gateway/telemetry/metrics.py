@@ -67,6 +67,8 @@ UPSTREAM_ERRORS = Family(name="sluicegate_upstream_errors_total", kind=Kind.COUN
                          meaning="Requests that an app gave no usable answer to, by what went wrong.")
 TOKEN_VERIFICATIONS = Family(name="sluicegate_token_verifications_total", kind=Kind.COUNTER, labels=("outcome",),
                              meaning="Access tokens that came with requests, by what became of them.")
+UPSTREAM_RESTING = Family(name="sluicegate_upstream_resting", kind=Kind.GAUGE, labels=("app",),
+                          meaning="Addresses of an app that are left alone because they accept no connection.")
 ACCESS_LOG_DROPPED = Family(name="sluicegate_access_log_dropped_total", kind=Kind.COUNTER, labels=(),
                             meaning="Access log lines lost because nobody read the log fast enough.")
 WORKER_RESTARTS = Family(name="sluicegate_worker_restarts_total", kind=Kind.COUNTER, labels=(),
@@ -85,11 +87,11 @@ BUILD_INFO = Family(name="sluicegate_build_info", kind=Kind.GAUGE, labels=("vers
 FAMILIES = (
     LOGINS, MIGRATIONS, PASSWORD_CHANGES, HANDOFFS, THROTTLED, SOURCE_CALLS, SOURCE_CALL_SECONDS,
     SOURCE_BREAKER_OPEN, HASH_SECONDS_SPENT, HASH_QUEUE_DEPTH, HASH_BUSY, PROXIED_REQUESTS, PROXIED_SECONDS,
-    UPSTREAM_ERRORS, TOKEN_VERIFICATIONS, ACCESS_LOG_DROPPED, WORKER_RESTARTS, STORE_UP, ACCOUNTS, SIGNING_KEY,
-    SIGNING_KEY_AGE, BUILD_INFO,
+    UPSTREAM_ERRORS, UPSTREAM_RESTING, TOKEN_VERIFICATIONS, ACCESS_LOG_DROPPED, WORKER_RESTARTS, STORE_UP, ACCOUNTS,
+    SIGNING_KEY, SIGNING_KEY_AGE, BUILD_INFO,
 )
 
-SUMMED_GAUGES = frozenset({SOURCE_BREAKER_OPEN.name, HASH_QUEUE_DEPTH.name, HASH_BUSY.name})
+SUMMED_GAUGES = frozenset({SOURCE_BREAKER_OPEN.name, UPSTREAM_RESTING.name, HASH_QUEUE_DEPTH.name, HASH_BUSY.name})
 """Gauges of one worker each; the others are the same for all."""
 
 NO_APP = "-"
@@ -131,7 +133,8 @@ class KeyRow:
 class Pulled:
     """What can only be looked up, at the time of one scrape.
 
-    `accounts` is None when the store did not answer. `open_breakers` names sources. `sums` are over all
+    `accounts` is None when the store did not answer. `open_breakers` names sources, `resting` counts addresses
+    by app. `sums` are over all
     workers, this one included; None where this process is the only one. `tokens` are by `TOKEN_OUTCOMES`.
     """
 
@@ -139,6 +142,7 @@ class Pulled:
     hash_queue_depth: int = 0
     hash_busy: int = 0
     open_breakers: frozenset[str] = frozenset()
+    resting: Mapping[str, int] = field(default_factory=dict)
     keys: Sequence[KeyRow] = field(default_factory=tuple)
     sums: Tally | None = None
     access_log_dropped: int = 0
@@ -178,8 +182,8 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry, *, apps: Iterable[str], sources: Iterable[str],
                  version: str) -> None:
-        apps, self._sources, self._version = tuple(apps), tuple(sources), version
-        sources = self._sources
+        self._apps, self._sources, self._version = tuple(apps), tuple(sources), version
+        apps, sources = self._apps, self._sources
         ends = [(app, outcome, decider) for app in apps
                 for outcome, deciders in LOGIN_ENDS.items() for decider in deciders]
         self._logins = Counts(LOGINS, Bounded(apps, LOGIN_ENDS, DECIDERS), ends)
@@ -272,6 +276,7 @@ class Metrics:
     def _collect_pulled(self, pulled: Pulled) -> Iterable[Metric]:
         resting: dict[Labels, float] = {(source,): source in pulled.open_breakers for source in self._sources}
         yield gauge(SOURCE_BREAKER_OPEN, resting)
+        yield gauge(UPSTREAM_RESTING, {(app,): pulled.resting.get(app, 0) for app in self._apps})
         yield gauge(HASH_QUEUE_DEPTH, {(): pulled.hash_queue_depth})
         yield gauge(HASH_BUSY, {(): pulled.hash_busy})
         yield counter(TOKEN_VERIFICATIONS, {(outcome,): pulled.tokens.get(outcome, 0) for outcome in TOKEN_OUTCOMES})

@@ -146,7 +146,7 @@ def test_looked_up_numbers_are_those_of_the_last_pull(shown: Shown) -> None:
     """Gauges follow what was pulled for this scrape."""
     shown.metrics.pull(Pulled(hash_queue_depth=9, access_log_dropped=1))
     shown.metrics.pull(Pulled(
-        hash_queue_depth=3, hash_busy=2, access_log_dropped=4, open_breakers=frozenset(SOURCES),
+        hash_queue_depth=3, hash_busy=2, access_log_dropped=4, open_breakers=frozenset(SOURCES), resting={"shop": 2},
         keys=(KeyRow(kid="k1", state="active", algorithm="EdDSA", age=60.5),), tokens={"cached": 7, "odd": 1}))
     assert shown.value("sluicegate_token_verifications_total", outcome="cached") == 7
     assert shown.value("sluicegate_token_verifications_total", outcome="refused") == 0
@@ -155,6 +155,8 @@ def test_looked_up_numbers_are_those_of_the_last_pull(shown: Shown) -> None:
     assert shown.value("sluicegate_hash_busy") == 2
     assert shown.value("sluicegate_access_log_dropped_total") == 4
     assert shown.value("sluicegate_source_breaker_open", source="shop-users") == 1
+    assert shown.value("sluicegate_upstream_resting", app="shop") == 2
+    assert shown.value("sluicegate_upstream_resting", app="wiki") == 0
     assert shown.value("sluicegate_signing_key", kid="k1", state="active", algorithm="EdDSA") == 1
     assert shown.value("sluicegate_signing_key_age_seconds", kid="k1", state="active") == 60.5
 

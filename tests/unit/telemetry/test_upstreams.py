@@ -42,6 +42,15 @@ def test_every_failure_is_counted_and_few_are_said() -> None:
     assert len(watch.said) == 2
 
 
+def test_an_address_that_rests_is_told_each_time() -> None:
+    """Rests grow, so that is seldom; they are no failed requests, so nothing is counted."""
+    watch = Watch()
+    watch.trouble.rests("http://app:80", "it accepts no connection")
+    assert watch.said == [{"event": "an address of an app is left alone for a while", "app": "shop",
+                           "address": "http://app:80", "reason": "it accepts no connection"}]
+    assert watch.counted == []
+
+
 @pytest.mark.parametrize("kind", UPSTREAM_ERROR_KINDS)
 def test_every_kind_has_its_sentence(kind: str) -> None:
     """None is counted that nothing could be said about."""
