@@ -357,5 +357,9 @@ class ClientConnection(Answering, asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
-        """Close, whatever is going on."""
-        self._transport.abort()
+        """Close, whatever is going on; where an answer was begun and is not taken whole, so that the cut is seen."""
+        turn = self._turn
+        if (turn is not None and turn.status) or self._transport.get_write_buffer_size():
+            self._pace.reset()
+        else:
+            self._transport.abort()

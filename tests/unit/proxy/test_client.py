@@ -328,3 +328,74 @@ async def test_a_renewed_request_keeps_its_body() -> None:
     assert sent.endswith(b"\r\n\r\nbody")
     app.replies(OK)
     assert b"Set-Cookie: a=1\r\n" in client.gets()
+
+
+@pytest.mark.parametrize(("begun", "unsent", "is_reset"), [(b"", 0, False), (OK[:-1], 0, True), (OK, 10, True)])
+def test_an_answer_that_is_given_up_is_seen_as_cut(begun: bytes, unsent: int, is_reset: bool) -> None:
+    """The end of a connection ends an answer until close, so where the rest is thrown away it is a reset."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(GET)
+    app.replies(begun)
+    client.transport.unsent = unsent
+    client.connection.abort()
+    assert client.transport.is_aborted
+    assert hasattr(client.transport.get_extra_info("socket"), "option") is is_reset
+
+
+def test_a_body_that_trickles_is_given_up() -> None:
+    """At 1 KiB a second, a pause of 10 s excepted, an upload may take all day; at less it is a 408, at the app too."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(put(1_000_000, b"x"))
+    for _ in range(100):
+        client.sends(bytes(1024))
+        desk.passes(1.0)
+    assert desk.watcher.statuses == []
+    for _ in range(21):
+        client.sends(bytes(512))
+        desk.passes(1.0)
+    assert desk.watcher.statuses == [408]
+    assert app.transport.is_aborted
+
+
+def test_a_client_that_is_held_back_is_not_slow() -> None:
+    """While the app takes nothing nobody expects anything of the client."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(put(1_000_000, b"x"))
+    app.connection.pause_writing()
+    for _ in range(50):
+        desk.passes(1.0)
+    app.connection.resume_writing()
+    desk.passes(9.0)
+    assert desk.watcher.statuses == []
+    desk.passes(2.0)
+    assert desk.watcher.statuses == [408]
+
+
+def test_who_waits_for_100_is_not_slow_before_the_first_byte() -> None:
+    """The app has a minute to say it; from then on the body counts."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n")
+    desk.passes(50.0)
+    app.replies(b"HTTP/1.1 100 Continue\r\n\r\n")
+    desk.passes(10.0)
+    assert desk.watcher.statuses == []
+    client.sends(b"12")
+    desk.passes(9.0)
+    assert desk.watcher.statuses == []
+    desk.passes(2.0)
+    assert desk.watcher.statuses == [408]
+
+
+async def test_a_login_that_trickles_is_given_up() -> None:
+    """A body that the gateway reads itself comes no slower, and has its own limit beside."""
+    desk = Desk(interceptor=Door(Intercept(handler=reply, body_limit=65536)))
+    client = desk.client()
+    client.sends(put(60_000, b"x"))
+    desk.passes(9.0)
+    assert desk.watcher.statuses == []
+    desk.passes(2.0)
+    assert desk.watcher.statuses == [408]

@@ -3,7 +3,9 @@
 import socket
 import struct
 
-from gateway.proxy.pace import Pace
+import pytest
+
+from gateway.proxy.pace import BodyPace, Pace
 from tests.helpers.transport import FakeTransport
 
 
@@ -40,3 +42,29 @@ def test_a_reset_is_set_before_the_close() -> None:
     Pace(transport, 0.0).reset()
     assert transport.get_extra_info("socket").option == (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert transport.is_aborted
+
+
+@pytest.mark.parametrize(("pieces", "slow_after"), [
+    ((0,) * 20, 11),
+    ((1000,) * 100, None),
+    ((500,) * 100, 20),
+    ((1_000_000, *(0,) * 20), 11),
+])
+def test_a_body_must_keep_its_rate(pieces: tuple[int, ...], slow_after: int | None) -> None:
+    """Bytes earn time and a burst earns no more than the grace."""
+    pace = BodyPace(0.0, grace=10.0, rate=1000)
+    for second, size in enumerate(pieces, 1):
+        pace.received += size
+        if pace.is_slow(float(second), is_held=False):
+            assert second == slow_after
+            return
+    assert slow_after is None
+
+
+def test_a_body_that_is_held_back_spends_no_time() -> None:
+    """Only the seconds in which it was read count."""
+    pace = BodyPace(0.0, grace=10.0, rate=1000)
+    assert not pace.is_slow(9.0, is_held=False)
+    assert not pace.is_slow(900.0, is_held=True)
+    assert not pace.is_slow(901.0, is_held=False)
+    assert pace.is_slow(901.1, is_held=False)

@@ -1,0 +1,501 @@
+"""The state machine of connections under every order of events: what clients and apps send, in any pieces.
+
+    python -m tests.fuzz.connections --minutes 30 --seed 1
+
+A program is a list of decisions: what the clients ask, what the apps answer, and which of all possible events
+comes next. After each event the invariants hold; at the end, when everything may flow, nobody waits for ever. A
+program that breaks this is made smaller and written to tests/fuzz/seeds, which the unit tests replay.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from hashlib import sha256
+from ipaddress import ip_network
+from pathlib import Path
+from random import Random
+
+from gateway.errors import RequestRefused
+from gateway.http.head import RequestHead
+from gateway.proxy.addresses import Unreachable
+from gateway.proxy.answering import CLOSED, IDLE
+from gateway.proxy.connections import Connections
+from gateway.proxy.ids import RequestIds
+from gateway.proxy.limits import Limits
+from gateway.proxy.peers import Peers
+from gateway.proxy.sites import Site, Sites
+from gateway.proxy.steps import PLAIN, Ask, ClientInfo, Intercept, Pass, Reply, Step, WholeRequest
+from gateway.proxy.surroundings import Surroundings
+from gateway.proxy.tasks import Tasks
+from gateway.proxy.upstream import Upstream
+from gateway.proxy.upstream_connection import UpstreamConnection
+from tests.fuzz.messages import Ambiguous, Message, read_answers, read_requests
+from tests.fuzz.scripts import Asked, Choices, Said, Script, app_answer, client_script
+from tests.fuzz.wires import Wire
+from tests.helpers.proxy import Watcher, counting_entropy
+
+SEEDS = Path(__file__).parent / "seeds"
+EVENTS = 400  # of one program, at most
+SETTLING = 2000  # rounds in which everything must have flowed
+LARGEST = 5000
+PIECES = (1, 7, 60, 500, LARGEST)
+CLOCK_JUMPS = (0.1, 1.0, 3.0, 12.0, 61.0, 301.0)
+LIMITS = Limits(write_buffer=2048, pipeline=1024)
+LONGEST = LARGEST + 600  # one piece that arrives, and what the gateway adds to a head
+MOST_CLIENTS = 4
+
+
+class Broken(AssertionError):
+    """Says which invariant does not hold."""
+
+
+class ClientEnd:
+    """Is a client: what it wants to say, and the gateway's connection to it."""
+
+    def __init__(self, number: int, script: Script, play: "Play") -> None:
+        self.number = number
+        self.script = script
+        self.sent = 0
+        self.wire = Wire(play.later, f"192.0.2.{number}")
+        self.connection = play.connections()
+        self.wire.protocol = self.connection
+        self.connection.connection_made(self.wire)
+
+    def says(self, size: int) -> None:
+        data = self.script.data[self.sent:self.sent + size]
+        self.sent += len(data)
+        self.wire.sends(data)
+
+    @property
+    def asked(self) -> list[Asked]:
+        """Return the requests that were begun."""
+        return [asked for asked in self.script.asked if asked.start < self.sent]
+
+    @property
+    def methods(self) -> list[bytes]:
+        """Return their methods; where the head is not whole nobody can know it, and an answer has a body."""
+        return [asked.method if asked.head_end <= self.sent else b"GET" for asked in self.asked]
+
+
+class AppEnd:
+    """Is an app's end of a connection: what it answers to what it gets."""
+
+    def __init__(self, connection: UpstreamConnection, play: "Play") -> None:
+        self.connection = connection
+        self.play = play
+        self.wire = Wire(play.later, "198.51.100.1")
+        self.wire.protocol = connection
+        self.outgoing = bytearray()
+        self.answered = 0
+        self.closes = False
+        self.tunnel_from: int | None = None  # position in what was received
+
+    def takes(self, size: int) -> None:
+        self.wire.takes(size)
+        requests, _ = read_requests(bytes(self.wire.received))
+        for message in requests[self.answered:]:
+            if not self.closes and (message.is_whole or self.play.choices.pick(30) == 1):
+                self.answers(message)
+
+    def answers(self, message: Message) -> None:
+        self.answered += 1
+        mark = message.target.rpartition(b"/")[2]
+        said = app_answer(self.play.choices, mark, message.method, is_opening=b"upgrade" in message.fields)
+        if b"expect" in message.fields and self.play.choices.pick(2):
+            self.outgoing += b"HTTP/1.1 100 Continue\r\n\r\n"
+        self.outgoing += said.wire
+        self.closes = said.closes
+        self.play.said.setdefault(mark, []).append(said)
+
+    def replies(self, size: int) -> None:
+        data = bytes(self.outgoing[:size])
+        del self.outgoing[:size]
+        self.wire.sends(data)
+
+
+class Play:
+    """Is a gateway between fuzzed clients and a fuzzed app, with a clock of its own."""
+
+    def __init__(self, choices: Choices) -> None:
+        self.choices = choices
+        self.now = 0.0
+        self.troubles: list[BaseException] = []
+        self.soon: list[Callable[[], None]] = []
+        self.connecting: list[tuple[UpstreamConnection, asyncio.Future[bool]]] = []
+        self.gates: list[asyncio.Future[None]] = []
+        self.apps: list[AppEnd] = []
+        self.said: dict[bytes, list[Said]] = {}
+        self.watcher = Watcher()
+        self.draining: asyncio.Task[None] | None = None
+        self.tasks = Tasks(self.troubles.append)
+        self.upstream = Upstream(self, limits=LIMITS, tasks=self.tasks, clock=self.clock, on_error=lambda _kind: None)
+        site = Site(name="shop", hosts=("shop",), upstream=self.upstream)
+        self.connections = Connections(Surroundings(
+            sites=Sites([site]), interceptor=self, traffic=self.watcher, limits=LIMITS,
+            peers=Peers(trusted=[ip_network("192.0.2.0/31")], scheme=b"http"), tasks=self.tasks,
+            request_ids=RequestIds(counting_entropy()), clock=self.clock,
+            on_crash=lambda error, _id: self.troubles.append(error)))
+        self.clients = [ClientEnd(number, client_script(choices, number), self) for number in range(2)]
+
+    def clock(self) -> float:
+        return self.now
+
+    def later(self, what: Callable[[], None]) -> None:
+        self.soon.append(what)
+
+    # What the gateway asks of those around it.
+
+    async def connect(self, connection: UpstreamConnection) -> None:
+        """Be a Destination that accepts when the program says so."""
+        future = asyncio.get_running_loop().create_future()
+        self.connecting.append((connection, future))
+        if not await future:
+            raise Unreachable("connect", "refused")
+        app = AppEnd(connection, self)
+        self.apps.append(app)
+        connection.connection_made(app.wire)
+
+    def examine(self, site: Site, head: RequestHead, client: ClientInfo) -> Step:
+        """Be an Interceptor that does what the target says."""
+        _, way, mark = (head.target + b"//").split(b"/")[:3]
+        match way:
+            case b"ask" | b"askreply":
+                return Ask(decide=lambda: self._decide(way, mark, head.method))
+            case b"intercept":
+                return Intercept(handler=self._handle, body_limit=600)
+            case b"reply":
+                return own_reply(mark, head.method)
+            case b"refuse":
+                raise RequestRefused(403, "No.")
+            case _:
+                return PLAIN
+
+    async def _gate(self) -> None:
+        gate = asyncio.get_running_loop().create_future()
+        self.gates.append(gate)
+        await gate
+
+    async def _decide(self, way: bytes, mark: bytes, method: bytes) -> Pass | Reply:
+        await self._gate()
+        return own_reply(mark, method) if way == b"askreply" else PLAIN
+
+    async def _handle(self, request: WholeRequest) -> Reply:
+        await self._gate()
+        return own_reply(request.head.target.rpartition(b"/")[2], request.head.method)
+
+    # Events.
+
+    async def run(self) -> None:
+        """Play the program to its end, and then let everything flow."""
+        for _ in range(EVENTS):
+            if self.choices.is_over:
+                break
+            self._step()
+            await self._pass()
+            self.check()
+        await self._settle()
+        self.check()
+        self._check_rest()
+        await self._close()
+
+    def _step(self) -> None:
+        if self.soon and self.choices.pick(2):
+            self._do_soon()
+        events = self._events()
+        events[self.choices.pick(len(events))]()
+
+    def _events(self) -> list[Callable[[], None]]:
+        """Return what may happen next; the common several times."""
+        size = PIECES[self.choices.pick(len(PIECES))]
+        events: list[Callable[[], None]] = [self._rare, self._tick]
+        for client in self.clients:
+            if client.wire.is_heard and client.sent < len(client.script.data):
+                events += [partial(client.says, size)] * 3
+            if client.wire.unsent:
+                events += [partial(client.wire.takes, size)] * 2
+        for app in self.apps:
+            if app.wire.unsent:
+                events += [partial(app.takes, size)] * 3
+            if app.outgoing and app.wire.is_heard:
+                events += [partial(app.replies, size)] * 4
+            if app.closes and not app.outgoing and app.wire.is_heard:
+                events.append(app.wire.ends)
+        if self.connecting:
+            events += [self._accept] * 3
+        if self.gates:
+            events += [self._open_gate] * 3
+        return events
+
+    def _accept(self, *, surely: bool = False) -> None:
+        _, future = self.connecting.pop(self.choices.pick(len(self.connecting)))
+        if not future.done():
+            future.set_result(surely or self.choices.pick(10) != 1)
+
+    def _open_gate(self) -> None:
+        self.gates.pop(self.choices.pick(len(self.gates))).set_result(None)
+
+    def _do_soon(self) -> None:
+        soon, self.soon = self.soon, []
+        for what in soon:
+            what()
+
+    def _tick(self) -> None:
+        self.now += CLOCK_JUMPS[self.choices.pick(len(CLOCK_JUMPS)) if self.choices.pick(4) == 1 else 0]
+        self.connections.sweep()
+
+    def _rare(self) -> None:
+        """Do what ends things."""
+        what = self.choices.pick(60)
+        client = self.clients[self.choices.pick(len(self.clients))]
+        if what in (1, 2) and client.wire.is_heard:
+            client.wire.ends()
+        elif what == 3:
+            client.wire.resets()
+        elif what == 4 and len(self.clients) < MOST_CLIENTS:
+            number = len(self.clients)
+            self.clients.append(ClientEnd(number, client_script(self.choices, number), self))
+        elif what == 5 and self.choices.pick(4) == 1 and self.draining is None:
+            self.draining = asyncio.get_running_loop().create_task(self.connections.drain(1e9))
+        elif self.apps:
+            app = self.apps[self.choices.pick(len(self.apps))]
+            if what == 6 and app.wire.is_heard and not (app.closes and app.outgoing):
+                app.wire.ends()
+            elif what == 7:
+                app.wire.resets()
+            elif what == 8 and app.wire.is_heard and app.connection.is_usable and app.wire.protocol is app.connection:
+                app.wire.sends(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nX-Mark: nobody\r\n\r\nnobody")
+
+    async def _pass(self) -> None:
+        for _ in range(4):
+            await asyncio.sleep(0)
+
+    async def _settle(self) -> None:
+        """Let everything flow until nothing moves."""
+        for _ in range(SETTLING):
+            self._do_soon()
+            moves = [*self._waiting(), *(move for client in self.clients for move in self._of_client(client)),
+                     *(move for app in self.apps for move in self._of_app(app))]
+            for move in moves:
+                move()
+            await self._pass()
+            if not (moves or self.soon):
+                return
+        raise Broken("it never comes to rest")
+
+    def _waiting(self) -> list[Callable[[], None]]:
+        return [partial(self._accept, surely=True)] * len(self.connecting) + [self._open_gate] * len(self.gates)
+
+    @staticmethod
+    def _of_client(client: ClientEnd) -> list[Callable[[], None]]:
+        says = [partial(client.says, LARGEST)] if client.wire.is_heard and client.sent < len(client.script.data) else []
+        return [*says, partial(client.wire.takes, LARGEST)] if client.wire.unsent else says
+
+    @staticmethod
+    def _of_app(app: AppEnd) -> list[Callable[[], None]]:
+        if app.wire.unsent:
+            return [partial(app.takes, LARGEST)]
+        if not app.wire.is_heard:
+            return []
+        return [partial(app.replies, LARGEST)] if app.outgoing else [app.wire.ends] if app.closes else []
+
+    async def _close(self) -> None:
+        for client in self.clients:
+            client.wire.resets()
+        self._do_soon()
+        for app in self.apps:
+            app.wire.resets()
+        self._do_soon()
+        await self._pass()
+        if self.draining is not None:
+            await asyncio.wait_for(self.draining, 5.0)
+        await self.tasks.close(1.0)
+        must(len(self.connections) == 0, "a connection is still registered")
+        must(not any(len(pool) for pool in self.upstream.pools), "an app connection is still known")
+
+    # Invariants.
+
+    def check(self) -> None:
+        """Raise Broken unless everything is in order."""
+        must(not self.troubles, f"an exception: {self.troubles!r}")
+        arrived: Counter[bytes] = Counter()
+        for app in self.apps:
+            self._check_app(app, arrived)
+        for client in self.clients:
+            self._check_client(client)
+            self._check_state(client)
+        asked = {one.mark: one for client in self.clients for one in client.script.asked}
+        for mark, count in arrived.items():
+            one = asked.get(mark)
+            is_repeatable = one is not None and one.method in (b"GET", b"HEAD") and not one.is_opening
+            must(count <= 1 + is_repeatable, f"{mark!r} was sent {count} times")
+        for pool in self.upstream.pools:
+            for kept in pool._idle:
+                must(kept._receiver is None and not kept._buffer and kept._framing is None, "a pooled one is busy")
+                must(not kept._is_answering and not kept._is_read_paused, "a pooled one is not clean")
+
+    def _check_app(self, app: AppEnd, arrived: "Counter[bytes]") -> None:
+        requests, rest = read_requests(bytes(app.wire.received))
+        for message in requests:
+            mark = message.target.rpartition(b"/")[2]
+            arrived[mark] += 1
+            client = self._client_of(mark)
+            one = next((one for one in client.script.asked if one.mark == mark), None)
+            if one is None:
+                must(not client.script.is_plain, f"{mark!r} was never asked")
+                continue
+            must(one.body.startswith(message.body), f"{mark!r} arrived with another body")
+            must(not message.is_whole or message.body == one.body, f"{mark!r} arrived with a part of its body")
+        if rest:
+            mark = requests[-1].target.rpartition(b"/")[2]
+            granted = any(said.tunnel is not None for said in self.said.get(mark, []))
+            must(granted, "bytes after an opening before its grant")
+            must(self._client_of(mark).script.tunnel.startswith(rest), "a tunnel carried something else to the app")
+        must(app.wire.unsent <= LIMITS.write_buffer + LONGEST, "too much waits for an app")
+
+    def _client_of(self, mark: bytes) -> ClientEnd:
+        number = mark[1:2]
+        must(mark[:1] == b"c" and number.isdigit() and int(number) < len(self.clients), f"an unknown mark: {mark!r}")
+        return self.clients[int(number)]
+
+    def _check_client(self, client: ClientEnd) -> None:
+        got = bytes(client.wire.received)
+        for other in self.clients:
+            if other is not client:
+                must(b"c%dr" % other.number not in got and b"c%dt" % other.number not in got, "another's bytes")
+        must(b"nobody" not in got or not client.script.is_plain, "unsolicited bytes")
+        asked = client.asked
+        answers, rest = read_answers(got, client.methods, more=not client.script.is_plain)
+        for one, answer in zip(asked, answers, strict=False):
+            self._check_answer(client, one, answer)
+        if rest:
+            tunnels = [said.tunnel for said in self.said.get(asked[len(answers) - 1].mark, ()) if said.tunnel]
+            must(any(tunnel.startswith(rest) for tunnel in tunnels), "a tunnel carried something else to the client")
+        must(client.wire.unsent <= LIMITS.write_buffer + LONGEST, "too much waits for a client")
+
+    def _check_answer(self, client: ClientEnd, one: Asked, answer: Message) -> None:
+        mark = answer.value(b"x-mark")
+        if not mark:
+            must(answer.status >= 400, f"an answer of nobody's to {one.mark!r}: {answer.start!r}")
+            return
+        must(mark == one.mark, f"the answer to {mark!r} was given to {one.mark!r}")
+        if one.method == b"HEAD" or answer.status in (101, 204, 304) or b"own" in answer.fields:
+            return
+        bodies = [said.body for said in self.said[mark]]
+        must(any(body.startswith(answer.body) for body in bodies), f"{mark!r} was answered with another body")
+        if answer.is_whole:
+            must(answer.body in bodies, f"{mark!r} was answered with a part")
+        elif answer.is_until_close and client.wire.saw_end and not client.wire.saw_reset:
+            must(answer.body in bodies, f"the cut of {mark!r} cannot be seen")
+
+    def _check_state(self, client: ClientEnd) -> None:
+        connection, wire = client.connection, client.wire
+        must(len(connection._buffer) <= LIMITS.pipeline + LONGEST, "too much is kept for later")
+        if connection._state is CLOSED:
+            passage = connection._passage
+            must(not connection._buffer and connection._turn is None and connection._collecting is None,
+                 "a closed connection holds something")
+            must(passage is None or passage._connection is None, "a closed connection holds an app's")
+        elif not wire.is_closing() and not wire.has_ended:
+            must(connection._pace._is_paused is not wire.is_reading, "reading is not as it was said")
+        if connection._state is IDLE:
+            must(connection._turn is None, "an idle connection has a turn")
+
+    def _check_rest(self) -> None:
+        """Raise Broken if somebody waits for what will not come."""
+        for client in self.clients:
+            wire = client.wire
+            if wire.is_closing() or wire.is_ended or wire.has_ended or not client.script.is_plain:
+                continue
+            must(client.sent == len(client.script.data), "a client is not read")
+            answers, _ = read_answers(bytes(wire.received), client.methods)
+            must(len(answers) == len(client.script.asked), f"client {client.number} waits for an answer")
+            must(client.connection._state in (IDLE, CLOSED), f"{client.connection._state} is no rest")
+            must(wire.is_reading or client.connection._state is CLOSED, "a client is not read any more")
+
+
+def own_reply(mark: bytes, method: bytes) -> Reply:
+    """Return an answer of the gateway's own."""
+    body = b"own answer"
+    wire = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX-Mark: %b\r\nOwn: 1\r\n\r\n" % (len(body), mark)
+    return Reply(wire=wire if method == b"HEAD" else wire + body, status=200)
+
+
+def must(holds: object, otherwise: str) -> None:
+    """Raise Broken unless something holds."""
+    if not holds:
+        raise Broken(otherwise)
+
+
+# Programs.
+
+
+def play(source: Random | Sequence[int]) -> tuple[list[int], str | None]:
+    """Play a program; return its decisions, and what it broke."""
+    choices = Choices(source)
+
+    async def main() -> None:
+        await Play(choices).run()
+
+    try:
+        asyncio.run(main())
+    except (Broken, Ambiguous) as broken:
+        return choices.made, f"{type(broken).__name__}: {broken}"
+    except Exception as error:  # noqa: BLE001  # whatever the gateway raises is what is looked for
+        return choices.made, f"{type(error).__name__}: {error}"
+    return choices.made, None
+
+
+def smaller(program: list[int], deadline: float) -> list[int]:
+    """Return a shorter program that breaks something, too."""
+    size = len(program) // 2
+    while size and time.monotonic() < deadline:
+        start = 0
+        while start < len(program) and time.monotonic() < deadline:
+            for candidate in (program[:start] + program[start + size:],
+                              program[:start] + [0] * size + program[start + size:]):
+                if sum(candidate) + len(candidate) < sum(program) + len(program) and play(candidate)[1]:
+                    program = candidate
+                    break
+            else:
+                start += size
+        size //= 2
+    return program
+
+
+def keep(program: list[int]) -> Path:
+    """Write a program down for the unit tests."""
+    text = json.dumps(program)
+    path = SEEDS / f"connections-{sha256(text.encode()).hexdigest()[:12]}.json"
+    path.write_text(text + "\n", encoding="ascii")
+    return path
+
+
+def main() -> int:
+    """Play programs for so many minutes; return 1 if one broke something."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--stop-after", type=int, default=10, help="broken programs")
+    arguments = parser.parse_args()
+    end = time.monotonic() + arguments.minutes * 60
+    count, failures, decisions = 0, Counter[str](), 0
+    while time.monotonic() < end and failures.total() < arguments.stop_after:
+        made, failure = play(Random(arguments.seed * 1_000_000_007 + count))
+        count += 1
+        decisions += len(made)
+        if failure is not None:
+            failures[failure] += 1
+            if failures[failure] == 1:
+                program = smaller(made, time.monotonic() + 60.0)
+                print(f"{failure}\n  {keep(program)} (program {count}, {len(program)} decisions)", flush=True)
+    print(f"{count} programs, {decisions} decisions, {failures.total()} broke something")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
