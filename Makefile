@@ -6,7 +6,7 @@ BENCH  := .venv-bench
 LOCK   := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test check lint types layers test-deps bench wire lock clean
+.PHONY: help demo test check lint types layers test-deps bench wire fuzz lock clean
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -34,6 +34,9 @@ bench: $(BENCH)/.ready ## speed beside nginx, haproxy, Envoy, Traefik and Caddy;
 wire: $(READY) ## the same raw bytes to nginx, haproxy and us: who passes what, as Markdown; ONLY=host,chunks… CASE="a name"
 	@sh tests/install-debian-packages.sh nginx haproxy >&2
 	@$(BIN)/python -m tests.raw $(if $(ONLY),--only $(ONLY)) $(if $(CASE),--case "$(CASE)")
+
+fuzz: $(READY) ## a million mutated heads and bodies, read by us, h11 and llhttp alike; COUNT=1000000 SEED=1
+	@$(BIN)/python -m tests.fuzz.heads $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
 lock: $(READY) ## make both lock files anew from pyproject.toml
 	@$(BIN)/pip install -q uv

@@ -349,3 +349,20 @@ def test_framing_of_no_body_ends_here(line: bytes) -> None:
     for field in (b"Content-Length: 5", b"Transfer-Encoding: chunked"):
         wire = forward_response(response(b"A: 1", field, line=line), close=False)
         assert wire == line + b"\r\nA: 1\r\n\r\n"
+
+
+TRAVELLERS = st.sampled_from([
+    b"A: 1", b"a:", b"Cookie: a=1", b"Cookie: sluicegate-a=1; b=2", b"Cookie: sluicegate-a=1", b"cookie:\ta=1 ; b=2 ",
+    b"cookie: __HOST-Sluicegate-a=1", b"Connection: close", b"connection: keep-alive", b"Keep-Alive: 5",
+    b"X-Forwarded-User: Cookie: sluicegate-a=1", b"B: Connection: close", b"X_Forwarded_For: 1", b"TE: trailers",
+    b"X-Request-Id: 1", b"X-Request-Id:", b"Upgrade: h2c", b"Cookie-Policy: x", b"X-Cookie: sluicegate-a=1",
+    b"Trailer: X", b"X-Real-IP: 1",
+])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(TRAVELLERS, max_size=12), st.booleans())
+def test_each_line_has_its_own_fate(lines: list[bytes], is_trusted: bool) -> None:
+    """What travels of several lines is what travels of each alone, in order, however much they look alike."""
+    alone = [left for line in lines for left in passed(line, is_trusted=is_trusted)]
+    assert passed(*lines, is_trusted=is_trusted) == alone

@@ -64,7 +64,7 @@ class TestMeaning:
     ])
     def test_anything_doubtful_is_refused(self, lines: tuple[bytes, ...], is_http_10: bool) -> None:
         """No two readers shall see two bodies."""
-        with pytest.raises(ValueError, match="exclude|The "):
+        with pytest.raises(ValueError, match=r"exclude|The "):
             framing(gather(marked(*lines)), ValueError, is_http_10=is_http_10)
 
     @pytest.mark.parametrize(("values", "is_http_10", "expected"), [
