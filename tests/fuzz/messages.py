@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_REQUEST = re.compile(rb"([A-Z]+) (/[!-~]*|\*) HTTP/1\.1")
+_REQUEST = re.compile(rb"([A-Z]+) (/[!-~\x80-\xff]*|\*) HTTP/1\.1")
 _STATUS = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2}) [ -~]*")
 _FIELD = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*((?:[ -~\x80-\xff]|\t)*)")
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[ -~]*)?")

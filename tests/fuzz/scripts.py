@@ -64,13 +64,18 @@ class Script:
 def client_script(choices: Choices, client: int) -> Script:
     """Write what a client says."""
     script = Script()
-    for number in range(1 + choices.pick(6)):
-        _ask(script, choices, b"c%dr%d" % (client, number))
+    count = 1 + choices.pick(6)
+    script.is_plain = choices.pick(MUTATIONS) != 1
+    for number in range(count):
+        # What a mutation makes of a mark must not be another's.
+        is_last = number == count - 1 and not script.is_plain
+        _ask(script, choices, (b"xx%dr%d" if is_last else b"c%dr%d") % (client, number))
         if script.asked[-1].is_opening:
             script.tunnel = b"<c%dtunnel>" % client * choices.pick(300)
             script.data += script.tunnel
+            script.is_plain = True
             return script
-    if choices.pick(MUTATIONS) == 1:
+    if not script.is_plain:
         _mutate(script, choices)
     return script
 
@@ -102,7 +107,6 @@ def _mutate(script: Script, choices: Choices) -> None:
     """Change a byte or drop some of the last request."""
     start = script.asked[-2].end if len(script.asked) > 1 else 0
     script.asked.pop()
-    script.is_plain = False
     last = bytearray(script.data[start:])
     at = choices.pick(len(last))
     if choices.pick(2):
