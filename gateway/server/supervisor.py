@@ -136,6 +136,7 @@ class Supervisor:
     async def _end(self, settings: Settings) -> None:
         listen = settings.listen
         order = Leave(delay=listen.drain_delay_seconds, grace=listen.drain_seconds)
+        self._sockets.close()  # else connections would go on to queue in them when the workers' own are closed
         for generation in self._generations:
             generation.leave(order)
         limit = order.delay + order.grace + SETTLE_SECONDS + MARGIN_SECONDS

@@ -258,3 +258,13 @@ class GatewayProcess:
                 urllib.request.urlopen(f"{self.private_url}/readyz", timeout=5) as answer:
             return bool(answer.status == 200)
         return False
+
+
+@asynccontextmanager
+async def serving(configuration: Configuration, *, workers: int = 1) -> AsyncIterator[GatewayProcess]:
+    """Run a gateway as a process, every worker of it, until the block is left."""
+    async with GatewayProcess(configuration, workers=workers) as gateway:
+        async with asyncio.timeout(READY_SECONDS):
+            while not gateway.events("listening"):
+                await asyncio.sleep(0.02)
+        yield gateway

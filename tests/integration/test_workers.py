@@ -8,7 +8,6 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
@@ -18,7 +17,7 @@ from gateway.demo.scene import free_port
 from gateway.model import Secret
 from tests.helpers.browser import Browser
 from tests.helpers.echo_app import EchoApp, echo_app
-from tests.helpers.gateways import TOKEN, Configuration, GatewayProcess, configure
+from tests.helpers.gateways import TOKEN, Configuration, GatewayProcess, configure, serving
 from tests.helpers.proxy import beside
 from tests.helpers.steady_load import steady_load
 
@@ -38,14 +37,6 @@ async def app() -> AsyncIterator[EchoApp]:
 def configuration(database: Secret, app: EchoApp, tmp_path: Path) -> Configuration:
     """Is a gateway's before that app."""
     return configure(tmp_path, store=database, upstream=app.port, legacy=None)
-
-
-@asynccontextmanager
-async def serving(configuration: Configuration, *, workers: int = 1) -> AsyncIterator[GatewayProcess]:
-    """Serve with that many workers, all of them up."""
-    async with GatewayProcess(configuration, workers=workers) as gateway:
-        await until(lambda: gateway.events("listening"))
-        yield gateway
 
 
 async def until(condition: Callable[[], object]) -> None:
