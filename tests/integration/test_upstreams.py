@@ -5,16 +5,21 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from gateway.errors import ConfigurationError
 from gateway.http.rewriting import Rewrite
+from gateway.model import Secret
 from gateway.proxy.addresses import Address, SocketFile, Tls, Unreachable, verifying_context
 from gateway.proxy.limits import Limits
+from tests.helpers.browser import Browser
 from tests.helpers.certificates import Authority, ServerCertificate
+from tests.helpers.gateways import Configuration, configure, running_gateway
 from tests.helpers.proxy import HOST, App, Side, beside, on_uvloop, world
+from tests.helpers.shop import RULES, Shop
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -145,7 +150,7 @@ async def test_an_address_that_never_answers_is_passed_over() -> None:
     async with apps(1) as (up,):
         with Silence() as port:
             deaf = Address(host="127.0.0.1", port=port)
-            async with world(addresses=[at(up), deaf], limits=Limits(connect_seconds=0.2)) as gateway:
+            async with world(addresses=[at(up), deaf], limits=Limits(connect_seconds=0.6)) as gateway:
                 client = await gateway.client()
                 await served(client, up)
                 assert [address for address, _ in gateway.rests] == [f"http://127.0.0.1:{port}"]
@@ -474,6 +479,85 @@ async def test_the_apps_own_address_does_not_reach_the_client() -> None:
             head = await client.gets_head()
             assert b"\r\nLocation: %b\r\nSet-Cookie: s=1; Domain=shop.test\r\n" % told in head
             await client.sends(GET)
+
+
+# Whole gateways.
+
+
+@asynccontextmanager
+async def tls_front(certificate: ServerCertificate, port: int) -> AsyncIterator[int]:
+    """Speak TLS before what listens on a port, as stunnel does."""
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+        with suppress(ConnectionError):
+            await asyncio.gather(pass_on(reader, far_writer), pass_on(far_reader, writer))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=certificate.context())
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+
+
+def lead_to(configuration: Configuration, shop: Shop, lines: str) -> None:
+    """Give the app another upstream."""
+    text = configuration.file.read_text()
+    line = f'upstream = "http://127.0.0.1:{shop.port}"'
+    assert line in text
+    configuration.file.write_text(text.replace(line, lines))
+
+
+@pytest.mark.parametrize("kind", ["sql", "form"])
+async def test_a_login_crosses_over_tls_beside_a_dead_address(database: Secret, tmp_path: Path, kind: str) -> None:
+    """The hand-off, the clean room and what passes take the same way; metrics and log tell of the dead address."""
+    authority = Authority(tmp_path)
+    async with Shop(tmp_path) as shop, tls_front(authority.issue("shop.internal"), shop.port) as port:
+        shop.set_password("alice", "a right Hare")
+        configuration = configure(tmp_path, store=database, upstream=shop.port, app=RULES,
+                                  legacy=shop.database if kind == "sql" else None)
+        dead = f"http://127.0.0.1:{unused_port()}"
+        lead_to(configuration, shop, f'''upstream = ["https://127.0.0.1:{port}", "{dead}"]
+            upstream_ca = "authority.pem"
+            upstream_name = "shop.internal"''')
+        async with running_gateway(configuration) as gateway:
+            browser = Browser(gateway.url)
+            assert (await browser.submit("/login", user="alice", **{"pass": "a right Hare"})).status == 302
+            assert "sluicegate-shop" in browser.cookies
+            assert (await browser.get("/preferences")).status == 200
+            assert 'sluicegate_upstream_resting{app="shop"} 1' in (await gateway.ask("/metrics")).text
+            assert any(dead in line and "left alone" in line for line in gateway.log)
+
+
+async def test_the_log_says_what_a_certificate_lacks(database: Secret, tmp_path: Path) -> None:
+    """Name and authority in one sentence; the client gets a 502 and none of it."""
+    authority = Authority(tmp_path)
+    async with Shop(tmp_path) as shop, tls_front(authority.issue("other.internal"), shop.port) as port:
+        configuration = configure(tmp_path, store=database, upstream=shop.port, app=RULES, legacy=shop.database)
+        lead_to(configuration, shop, f'upstream = "https://127.0.0.1:{port}"\nupstream_ca = "authority.pem"\n'
+                                     'upstream_name = "shop.internal"')
+        async with running_gateway(configuration) as gateway:
+            page = await Browser(gateway.url).get("/preferences")
+            assert page.status == 502
+            assert "internal" not in page.text
+            [line] = [line for line in gateway.log if "left alone" in line]
+            assert (f"its certificate must be for shop.internal and signed by {tmp_path}/authority.pem (Hostname "
+                    "mismatch, certificate is not valid for 'shop.internal'.): set the app's upstream_name or "
+                    "upstream_ca, or renew the certificate") in line
+            assert 'kind="tls"} 1' in (await gateway.ask("/metrics")).text
+
+
+async def test_a_gateway_does_not_start_with_a_file_of_no_authority(database: Secret, tmp_path: Path) -> None:
+    """The sentence names the setting and its line."""
+    async with Shop(tmp_path) as shop:
+        configuration = configure(tmp_path, store=database, upstream=shop.port, app=RULES, legacy=shop.database)
+        lead_to(configuration, shop, 'upstream = "https://127.0.0.1"\nupstream_ca = "none.pem"')
+        with pytest.raises(ConfigurationError, match=r"app\[0\]\.upstream_ca: must be a file that can be read"):
+            async with running_gateway(configuration):
+                pass
 
 
 async def test_the_usual_loop_is_as_good(tmp_path: Path) -> None:
