@@ -6,7 +6,7 @@ BENCH  := .venv-bench
 LOCK   := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test check lint types layers test-deps bench wire fuzz lock clean
+.PHONY: help demo test check lint types layers rolling test-deps bench wire fuzz lock clean
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -24,6 +24,9 @@ types: $(READY)
 	@echo "==> mypy --strict" && $(BIN)/mypy
 layers: $(READY)
 	@echo "==> import-linter" && $(BIN)/lint-imports
+
+rolling: $(READY) ## a rolling restart behind HAProxy: five rounds of 20 000 requests, none of which may fail
+	@ROLLING_REQUESTS=20000 ROLLING_ROUNDS=5 $(BIN)/python -m pytest -q -s tests/integration/test_rolling.py
 
 test-deps: ## Debian packages for the tests that need servers and browsers (root)
 	@sh tests/install-debian-packages.sh

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs what some tests need beside Python: promtool (the Prometheus rules), Chromium (the demo in a browser), nginx
-# and wrk (the benchmark); or the packages that it is given.
+# Installs what some tests need beside Python: promtool (the Prometheus rules), Chromium (the demo in a browser),
+# HAProxy (the rolling restart), nginx and wrk (the benchmark); or the packages that it is given.
 set -eu
-packages="${*:-prometheus chromium nginx wrk}"
+packages="${*:-prometheus chromium haproxy nginx wrk}"
 policy=/usr/sbin/policy-rc.d
 
 command -v apt-get >/dev/null || { echo "this is not Debian; install in this system's way: $packages" >&2; exit 1; }
