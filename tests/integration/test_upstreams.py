@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -335,27 +334,6 @@ async def test_the_name_is_asked_for(tmp_path: Path) -> None:
     await app.close()
 
 
-def test_what_verifies_is_strict(tmp_path: Path) -> None:
-    """Chain and name, subjectAltName alone, TLS 1.2 and later; the system's authorities unless one is named."""
-    context = verifying_context(Authority(tmp_path).file)
-    assert context.verify_mode is ssl.CERT_REQUIRED
-    assert context.check_hostname
-    assert not context.hostname_checks_common_name
-    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
-    assert len(context.get_ca_certs()) == 1
-    assert verifying_context(None).verify_mode is ssl.CERT_REQUIRED
-
-
-@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
-def test_a_file_that_holds_no_authority_is_refused(tmp_path: Path, content: bytes | None) -> None:
-    """It trusts nobody, and nobody would learn why."""
-    file = tmp_path / "ca.pem"
-    if content is not None:
-        file.write_bytes(content)
-    with pytest.raises(OSError):  # FileNotFoundError, or ssl.SSLError
-        verifying_context(file)
-
-
 @on_uvloop
 async def test_a_handshake_that_never_ends_is_late(tmp_path: Path) -> None:
     """It counts as connecting, and has its time."""
@@ -574,11 +552,3 @@ async def test_an_address_says_why_it_is_not_reached() -> None:
     with pytest.raises(Unreachable) as caught:
         await Address(host="127.0.0.1", port=unused_port()).connect(asyncio.Protocol())
     assert (caught.value.kind, caught.value.is_late) == ("connect", False)
-
-
-def test_addresses_are_written_as_they_are_configured(tmp_path: Path) -> None:
-    """The log's reader finds them in the file."""
-    tls = proves(Authority(tmp_path), "app.internal")
-    assert str(Address(host="::1", port=80)) == "http://[::1]:80"
-    assert str(Address(host="app", port=8443, tls=tls)) == "https://app:8443"
-    assert str(SocketFile(path="/run/app.sock")) == "unix:/run/app.sock"

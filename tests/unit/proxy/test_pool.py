@@ -118,3 +118,16 @@ async def test_closing_what_was_never_opened_is_nothing() -> None:
     await pool.upstream.close()
     await pool.upstream.close()
     assert pool.takes(Reuse.ANY) is None
+
+
+def test_the_oldest_idle_connection_gives_way() -> None:
+    """It is closed and no longer known, at once; one that is at work never is."""
+    pool = Pool()
+    (_, first), (second, at_work) = pool.connected(), pool.connected()
+    place = pool.upstream.pools[0]
+    assert pool.takes(Reuse.ANY) is second
+    assert place.release_oldest()
+    assert first.is_aborted
+    assert len(place) == 1
+    assert not place.release_oldest()
+    assert not at_work.is_aborted
