@@ -55,7 +55,7 @@ class Answering:
         self._is_write_paused = False
 
     @property
-    def must_close(self) -> bool:
+    def _must_close(self) -> bool:
         """Whether the current answer has to be the connection's last.
 
         To HTTP/1.0 it always is: the word of its keep-alive would have to be given, for nobody today. And to
@@ -73,15 +73,16 @@ class Answering:
             self._turn.sent += len(data)
         self._transport.write(data)
 
-    def begun(self, status: int) -> None:
-        """Learn that the app's answer is on its way."""
+    def begun(self, status: int) -> bool:
+        """Learn that the app's answer is on its way; say whether it has to be the connection's last."""
         if self._turn is not None:
             self._turn.status = status
+        return self._must_close
 
     def fail(self, error: SluicegateError | None) -> None:
         """Answer with the page that an error deserves; None is a crash."""
         if self._turn is not None:
-            close = self.must_close or not self._turn.is_read
+            close = self._must_close or not self._turn.is_read
             wire, status = self._turn.page(error, close=close)
             self._respond(wire, status, close=close)
 
@@ -98,7 +99,7 @@ class Answering:
     def reply(self, reply: Reply, turn: Turn) -> None:
         """Give an answer that was made above; its connection ends if the request was not read whole."""
         wire = reply.wire
-        close = reply.close or self.must_close or not turn.is_read
+        close = reply.close or self._must_close or not turn.is_read
         if close and not reply.close:
             wire = wire.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
         self._respond(wire, reply.status, close=close)
@@ -128,15 +129,20 @@ class Answering:
 
     def end(self, now: float, *, close: bool) -> None:
         """Be done with a request: ready for the next, or leaving."""
-        is_left = self._is_left_alone
-        self._account(now)
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.account(self._around.traffic, now)
         self._is_app_held = False
         self._since = now
-        if not (close or self._register.is_draining):
+        if close or self._register.is_draining:
+            self._leave(turn)
+        else:
             self._state = IDLE
-            return
+
+    def _leave(self, turn: Turn | None) -> None:
+        """Close after the answer to `turn`, so that the client reads all of it."""
         self._state = LINGERING
-        if is_left or self._transport.is_closing():
+        if self._is_left_alone(turn) or self._transport.is_closing():
             self._transport.close()
             return
         # Closing now would reset the connection under bytes that come meanwhile, and the client could lose the
@@ -145,10 +151,8 @@ class Answering:
         self._pace.end()
         self.regulate()
 
-    @property
-    def _is_left_alone(self) -> bool:
-        """Whether the client sends nothing more, by its own word; one that is on TLS is only asked about the past."""
-        turn = self._turn
+    def _is_left_alone(self, turn: Turn | None) -> bool:
+        """Say whether the client sends nothing more, by its own word; TLS can show no end but a close."""
         if self._is_eof:
             return True
         if turn is None or turn.head is None or not turn.is_read or self._buffer:
@@ -156,9 +160,15 @@ class Answering:
         return not turn.head.is_persistent or not self._transport.can_write_eof()
 
     def regulate(self) -> None:
-        """Read on, or not: as the app takes the body, and as far as a client may be ahead of its answers."""
-        if not self._is_eof:
-            self._pace.regulate(is_paused=self._is_app_held or len(self._buffer) > self._around.limits.pipeline)
+        """Read on, or not: as the app takes the body, and as far as a client may be ahead of its answers.
+
+        What waits in an idle connection is a part of a head, which has a bound of its own.
+        """
+        if self._is_eof:
+            return
+        is_owed = self._state is not IDLE or self._is_write_paused
+        is_ahead = is_owed and len(self._buffer) > self._around.limits.pipeline
+        self._pace.regulate(is_paused=self._is_app_held or is_ahead)
 
     def _account(self, now: float) -> None:
         turn, self._turn = self._turn, None

@@ -128,7 +128,8 @@ class ClientConnection(Answering, asyncio.Protocol):
                 break
             self._buffer = self._buffer[head.size:]
             self._begin(head, now)
-        self.regulate()
+        if self._buffer or self._pace.is_paused:
+            self.regulate()
         if self._is_eof and self._state is IDLE and not self._is_write_paused:
             self._transport.close()
 
@@ -268,7 +269,8 @@ class ClientConnection(Answering, asyncio.Protocol):
         self._settle_body()
         now = self._around.clock()
         self.end(now, close=close)
-        self._advance(now)
+        if self._buffer or self._is_eof or self._pace.is_paused:
+            self._advance(now)
 
     def broken(self, error: AppUnavailable) -> None:
         """End a passage badly."""

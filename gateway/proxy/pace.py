@@ -14,19 +14,19 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER for 0 s
 class Pace:
     """Watches and governs one client's transport."""
 
-    __slots__ = ("_is_paused", "_transport", "_unsent", "moved")
+    __slots__ = ("_transport", "_unsent", "is_paused", "moved")
 
     def __init__(self, transport: asyncio.Transport, now: float) -> None:
         self._transport = transport
-        self._is_paused = False
+        self.is_paused = False
         self._unsent = 0
         self.moved = now
 
     def regulate(self, *, is_paused: bool) -> None:
         """Read on, or not; saying so again changes nothing."""
-        if is_paused is self._is_paused or self._transport.is_closing():
+        if is_paused is self.is_paused or self._transport.is_closing():
             return
-        self._is_paused = is_paused
+        self.is_paused = is_paused
         if is_paused:
             self._transport.pause_reading()
         else:

@@ -24,15 +24,14 @@ SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})  # RFC 9110 9.2.1; TRACE
 class Crossing(Protocol):
     """Is the client's side of a passage."""
 
-    @property
-    def must_close(self) -> bool:
-        """Whether the answer has to say that the connection closes after it."""
-
     def write(self, data: bytes) -> None:
         """Send bytes to the client."""
 
-    def begun(self, status: int) -> None:
-        """Learn that an answer of this status is on its way, so no other can be given any more."""
+    def begun(self, status: int) -> bool:
+        """Learn that an answer of this status is on its way, so no other can be given any more.
+
+        Say whether it has to tell that the connection closes after it.
+        """
 
     def switched(self, answer: bytes, app: UpstreamConnection, standing: Standing | None) -> None:
         """Become a tunnel on an app's connection; `answer` is the grant."""
@@ -156,21 +155,22 @@ class Passage:
         if self._head is not None and self._head.is_http_10 and isinstance(framing, ChunkedBody):
             self._unchunked = ChunkedBody(AppUnavailable, keeps_payload=True)
             is_until_close = True
-        self._close = close = is_until_close or crossing.must_close or not self.is_request_whole
-        crossing.begun(head.status)
+        must_close = crossing.begun(head.status)
+        self._close = close = must_close or is_until_close or not self.is_request_whole
         added = self._step.to_client
         wire = forward_response(head, close=close, extra=added, private=bool(added),
                                 until_close=is_until_close, rewrite=self._rewrite, origin=self._origin)
-        crossing.write(wire + self._relayed(body) if body else wire)
+        if self._unchunked is not None:
+            body = self._relayed(body)
+        crossing.write(wire + body if body else wire)
 
     def continued(self, body: bytes) -> None:
         """Relay more of the body."""
-        self._crossing.write(self._relayed(body))
+        self._crossing.write(body if self._unchunked is None else self._relayed(body))
 
     def _relayed(self, body: bytes) -> bytes:
-        """Return a piece of the answer's body as the client gets it."""
-        if self._unchunked is None:
-            return body
+        """Return a piece of the answer's body without its chunks."""
+        assert self._unchunked is not None
         self._unchunked.feed(body)
         return self._unchunked.take_payload()
 

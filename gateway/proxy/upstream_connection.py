@@ -242,6 +242,7 @@ class UpstreamConnection(asyncio.Protocol):
             if not data or self._receiver is not receiver:
                 return
             self._buffer = b""
+        self._interims = 0
         body = data[head.size:]
         framing = response_framing(head, request_method=self._method)
         size = framing.feed(body) if framing is not None else 0
@@ -258,11 +259,11 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self._receiver = self._framing = None
         self._is_answering = False
-        self._interims = 0
         # An app that was asked for a tunnel and gave none: who knows what it reads next?
         is_clean = self.is_request_sent and not has_excess and not self._is_held and not self.expects_upgrade
         if self._is_persistent and is_clean:
-            self.resume()
+            if self._is_read_paused:
+                self.resume()
             self._pool.keep(self)
         else:
             self.abandon()

@@ -46,12 +46,22 @@ LARGEST = 5000
 PIECES = (1, 7, 60, 500, LARGEST)
 CLOCK_JUMPS = (0.1, 1.0, 3.0, 12.0, 61.0, 301.0)
 LIMITS = Limits(write_buffer=2048, pipeline=1024)
-LONGEST = LARGEST + 600  # one piece that arrives, and what the gateway adds to a head
+LONGEST = LARGEST + 4000  # one piece that arrives, and what the gateway adds to a head
 MOST_CLIENTS = 4
 
 
 class Broken(AssertionError):
     """Says which invariant does not hold."""
+
+
+class InOrder(dict[object, None]):
+    """Is a set that is walked in the order of its making: a program must repeat itself."""
+
+    def add(self, what: object) -> None:
+        self[what] = None
+
+    def discard(self, what: object) -> None:
+        self.pop(what, None)
 
 
 class ClientEnd:
@@ -140,6 +150,9 @@ class Play:
             peers=Peers(trusted=[ip_network("192.0.2.0/31")], scheme=b"http"), tasks=self.tasks,
             request_ids=RequestIds(counting_entropy()), clock=self.clock,
             on_crash=lambda error, _id: self.troubles.append(error)))
+        self.connections._open = InOrder()
+        for pool in self.upstream.pools:
+            pool._connections = InOrder()
         self.clients = [ClientEnd(number, client_script(choices, number), self) for number in range(2)]
 
     def clock(self) -> float:
@@ -283,7 +296,7 @@ class Play:
             for move in moves:
                 move()
             await self._pass()
-            if not (moves or self.soon):
+            if not (moves or self.soon or self.connecting or self.gates):
                 return
         raise Broken("it never comes to rest")
 
@@ -353,7 +366,9 @@ class Play:
             mark = requests[-1].target.rpartition(b"/")[2]
             granted = any(said.tunnel is not None for said in self.said.get(mark, []))
             must(granted, "bytes after an opening before its grant")
-            must(self.clients[int(mark[1:2])].script.tunnel.startswith(rest), "a tunnel carried something else to the app")
+            tunnels = [client.script.tunnel for client in self.clients if client.script.asked[-1:] and
+                       client.script.asked[-1].mark == mark]
+            must(any(tunnel.startswith(rest) for tunnel in tunnels), "a tunnel carried something else to the app")
         must(app.wire.unsent <= LIMITS.write_buffer + LONGEST, "too much waits for an app")
 
     def _check_client(self, client: ClientEnd) -> None:
@@ -395,7 +410,7 @@ class Play:
                  "a closed connection holds something")
             must(passage is None or passage._connection is None, "a closed connection holds an app's")
         elif not wire.is_closing() and not wire.has_ended:
-            must(connection._pace._is_paused is not wire.is_reading, "reading is not as it was said")
+            must(connection._pace.is_paused is not wire.is_reading, "reading is not as it was said")
         if connection._state is IDLE:
             must(connection._turn is None, "an idle connection has a turn")
 

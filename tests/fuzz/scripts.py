@@ -94,6 +94,8 @@ def _ask(script: Script, choices: Choices, mark: bytes) -> None:
         lines += b"Expect: 100-continue\r\n"
     if kind == "opening":
         lines += b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    if choices.pick(8) == 1:
+        lines += b"X-Long: %b\r\n" % (b"x" * choices.pick(3000))
     if kind == "last":
         lines += b"Connection: close\r\n"
     version = b"1.0" if kind == "old" else b"1.1"

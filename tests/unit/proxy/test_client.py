@@ -86,6 +86,16 @@ def test_a_client_far_ahead_is_not_read_until_it_is_its_turn() -> None:
     assert client.gets() == OK * 6
 
 
+def test_a_head_is_no_pipeline() -> None:
+    """A head that is longer than what may be sent ahead is read to its end."""
+    desk = Desk(limits=Limits(pipeline=100))
+    app, client = desk.app(), desk.client()
+    client.sends(GET[:-2] + b"X-Long: " + b"x" * 200)
+    assert not client.transport.is_paused
+    client.sends(b"\r\n\r\n")
+    assert app.gets().startswith(b"GET / ")
+
+
 def test_a_client_that_takes_nothing_gets_no_further_turn() -> None:
     """While answers wait to be taken, the next request waits too, and the app is not read."""
     desk = Desk()

@@ -25,8 +25,9 @@ class ClientSide:
     def write(self, data: bytes) -> None:
         self.written += data
 
-    def begun(self, status: int) -> None:
+    def begun(self, status: int) -> bool:
         self.events.append(status)
+        return self.must_close
 
     def passed(self, *, close: bool) -> None:
         self.events.append("close" if close else "keep")
