@@ -11,7 +11,8 @@ import pytest
 
 from gateway.accounts.keyring import Keyring
 from gateway.accounts.memory import Known
-from gateway.accounts.sessions import Due, Ended, Fields, Issued, Recognised, SessionKeeper
+from gateway.accounts.recognition import Unexamined
+from gateway.accounts.sessions import Due, Ended, Fields, Issued, Recognised, SessionKeeper, SessionStanding
 from gateway.errors import StoreUnavailable
 from gateway.http.cookies import CookieJar
 from gateway.model import Account, AccountState, Profile, Secret
@@ -82,21 +83,22 @@ class Worker:
 
 async def worker_over(
     keys: MemoryKeys, store: MemorySessions, clock: Clock, *, issuer: str = ISSUER, seed: int = 1,
-    lifetimes: Lifetimes | None = None,
+    lifetimes: Lifetimes | None = None, told: tuple[str, ...] = (),
 ) -> Worker:
     random = Random(seed).randbytes
     keyring = Keyring(keys, KEK, clock, random)
     await keyring.load()
-    keeper = SessionKeeper(store, keyring, clock, random, issuer, lifetimes or Lifetimes())
+    keeper = SessionKeeper(store, keyring, clock, random, issuer, lifetimes or Lifetimes(), told=told)
     clock.advance(1)
     return Worker(
         keeper=keeper, keyring=keyring, keys=keys, store=store, clock=clock, browser=Browser(clock)
     )
 
 
-async def worker_alone(*, issuer: str = ISSUER, lifetimes: Lifetimes | None = None) -> Worker:
+async def worker_alone(*, issuer: str = ISSUER, lifetimes: Lifetimes | None = None,
+                       told: tuple[str, ...] = ()) -> Worker:
     clock = Clock()
-    return await worker_over(MemoryKeys(), MemorySessions(clock), clock, issuer=issuer, lifetimes=lifetimes)
+    return await worker_over(MemoryKeys(), MemorySessions(clock), clock, issuer=issuer, lifetimes=lifetimes, told=told)
 
 
 async def replica_of(worker: Worker) -> SessionKeeper:
@@ -510,3 +512,179 @@ async def test_no_device_or_two_are_none(worker: Worker) -> None:
     name = b"__Host-sluicegate-shop.device"
     assert worker.keeper.device("shop", None) is None
     assert worker.keeper.device("shop", b"%s=a.b; %s=c.d" % (name, name)) is None
+
+
+# Names and assertions
+
+
+async def test_a_told_apps_token_holds_the_names_of_its_user() -> None:
+    """So that a worker that has just begun can tell them without a read; another app's holds none."""
+    worker = await worker_alone(told=("shop",))
+    claims = (await worker.log_in()).claims
+    assert (claims.preferred_username, claims.email) == ("alice", "alice@shop.test")
+    other = await worker.keeper.issue(account(), "bank", proven=Secret("current"))
+    assert other is not None
+    assert other.claims.names == {}
+
+
+async def test_an_assertion_is_for_one_app_and_one_minute() -> None:
+    """And is of a type of its own, which no session is opened by."""
+    worker = await worker_alone(told=("shop",))
+    issued = await worker.log_in()
+    assertion = worker.keeper.assertion(issued.known)
+    claims = pyjwt.decode(assertion, worker.keyring.keyset.active.public, algorithms=["EdDSA"], audience="shop",
+                          options={"verify_exp": False, "verify_iat": False})
+    assert claims["exp"] - claims["iat"] == 60
+    assert claims["sid"] == issued.claims.sid
+    assert claims["jti"] != issued.claims.jti
+    assert pyjwt.get_unverified_header(assertion)["typ"] == "assertion+jwt"
+    assert worker.keeper.recognise_bearer("shop", assertion.encode()) is None
+    assert worker.keeper.recognise("shop", f"{ACCESS}={assertion}".encode()) is None
+
+
+# Clients with a token of ours
+
+
+async def test_a_bearer_token_is_known_until_it_expires(worker: Worker) -> None:
+    """It cannot be renewed, so the last third of its life is as good as the rest."""
+    await worker.log_in()
+    token = worker.browser.value(ACCESS).encode()
+    assert isinstance(worker.keeper.recognise_bearer("shop", token), Known)
+    assert worker.keeper.recognise_bearer("bank", token) is None
+    worker.clock.advance(959)
+    assert isinstance(worker.keeper.recognise_bearer("shop", token), Known)
+    worker.clock.advance(1)
+    assert worker.keeper.recognise_bearer("shop", token) is None
+
+
+@pytest.mark.parametrize("token", [b"", b"x", b"a.b.c", b"x" * 30_000, b"\xff.\xfe.\xfd", b"Zm9v"])
+async def test_any_other_bearer_token_is_nobodys_and_costs_nothing(worker: Worker, token: bytes) -> None:
+    """It may be the app's own."""
+    for _ in range(500):
+        assert worker.keeper.recognise_bearer("shop", token, "192.0.2.7") is None
+    assert dict(worker.keeper.counts) == {"cached": 0, "verified": 0, "refused": 0, "over_budget": 0}
+
+
+async def test_a_bearer_token_in_doubt_is_asked_about_by_its_session(worker: Worker) -> None:
+    """Once; then it is known again, and so it is on the same worker by cookie."""
+    await worker.log_in()
+    token = worker.browser.value(ACCESS).encode()
+    await worker.keeper.on_notice("resync", "")
+    due = worker.keeper.recognise_bearer("shop", token)
+    assert isinstance(due, Due)
+    assert due.known is not None
+    worker.clock.advance(1)
+    assert await worker.keeper.prove(due.known)
+    assert isinstance(worker.keeper.recognise_bearer("shop", token), Known)
+    assert isinstance(worker.recognise(), Known)
+
+
+# What a long-lived connection asks
+
+
+async def test_a_session_holds_until_its_token_ends_and_then_its_row_is_asked(worker: Worker) -> None:
+    """Once for the life of a token; an outage lets it stand."""
+    issued = await worker.log_in()
+    standing = SessionStanding(worker.keeper, issued.known)
+    assert standing.holds() is True
+    worker.clock.advance(899)
+    assert standing.holds() is True
+    worker.clock.advance(2)
+    assert standing.holds() is None
+    worker.store.is_down = True
+    assert await standing.ask()
+    worker.store.is_down = False
+    assert await standing.ask()
+    assert standing.holds() is True
+    worker.clock.advance(900)
+    assert standing.holds() is None
+
+
+async def test_an_ended_session_holds_no_longer(worker: Worker) -> None:
+    """Told by a notice at once, or by its row when it is asked."""
+    issued = await worker.log_in()
+    standing = SessionStanding(worker.keeper, issued.known)
+    await worker.keeper.on_notice("resync", "")
+    assert standing.holds() is None
+    await worker.store.end(issued.session.id, reason="test")
+    assert not await standing.ask()
+    assert standing.holds() is False
+    other = SessionStanding(worker.keeper, (await worker.log_in()).known)
+    await worker.keeper.on_notice("account", str(UUID(int=7)))
+    assert other.holds() is False
+
+
+async def test_a_session_holds_no_longer_than_its_row() -> None:
+    """What is left of it is shorter than a token."""
+    worker = await worker_alone(lifetimes=Lifetimes(session=timedelta(minutes=20)))
+    standing = SessionStanding(worker.keeper, (await worker.log_in()).known)
+    worker.clock.advance(15 * 60)
+    assert await standing.ask()
+    worker.clock.advance(5 * 60)
+    assert standing.holds() is None
+    assert not await standing.ask()
+
+
+# A flood
+
+
+def forged(worker: Worker, number: int) -> bytes:
+    """Return a token that only its signature tells from one of ours."""
+    head, payload, _ = sign(shop_claims(now=worker.clock()).as_mapping(), worker.keyring.keyset.active).split(".")
+    return f"{ACCESS}={head}.{payload}.{number:086d}".encode()
+
+
+async def test_a_flood_of_invalid_tokens_is_verified_no_further(worker: Worker) -> None:
+    """Beyond its budget an address is told to wait; who is known goes on, and so does everybody elsewhere."""
+    await worker.log_in()
+    found = [worker.keeper.recognise("shop", forged(worker, number), "192.0.2.7") for number in range(150)]
+    assert found[:100] == [None] * 100
+    assert found[-1] == Unexamined(seconds=1)
+    assert dict(worker.keeper.counts) == {"cached": 0, "verified": 0, "refused": 100, "over_budget": 50}
+    assert isinstance(worker.keeper.recognise("shop", worker.browser.cookie, "192.0.2.7"), Known)
+    other = await replica_of(worker)
+    assert isinstance(other.recognise("shop", worker.browser.cookie, "192.0.2.8"), Known)
+
+
+async def test_the_same_invalid_token_costs_one_verification(worker: Worker) -> None:
+    """However often it comes."""
+    for _ in range(500):
+        assert worker.keeper.recognise("shop", forged(worker, 1), "192.0.2.7") is None
+    assert worker.keeper.recognise("shop", forged(worker, 2), "192.0.2.7") is None
+    assert dict(worker.keeper.counts)["over_budget"] == 0
+
+
+async def test_even_a_right_token_waits_behind_a_flood(worker: Worker) -> None:
+    """Nobody can tell it from a wrong one without the work that the budget is for."""
+    await worker.log_in()
+    other = await replica_of(worker)
+    for number in range(100):
+        other.recognise("shop", forged(worker, number), "192.0.2.7")
+    assert isinstance(other.recognise("shop", worker.browser.cookie, "192.0.2.7"), Unexamined)
+
+
+async def test_a_flood_of_made_up_handles_is_looked_up_no_further(worker: Worker) -> None:
+    """Each look takes from the budget before it is made, so parallel guesses do not outrun it."""
+    cookies = [f"{HANDLE}={number:043d}".encode() for number in range(150)]
+    dues = [worker.keeper.recognise("shop", cookie, "192.0.2.7") for cookie in cookies]
+    assert all(isinstance(due, Due) for due in dues)
+    ends = [await worker.keeper.renew("shop", due) for due in dues if isinstance(due, Due)]
+    assert worker.store.reads == 100
+    assert all(isinstance(end, Ended) for end in ends[:100])
+    assert all(isinstance(end, Unexamined) for end in ends[100:])
+    assert isinstance(worker.keeper.recognise("shop", cookies[0], "192.0.2.7"), Unexamined)
+
+
+async def test_live_handles_cost_no_budget(worker: Worker) -> None:
+    """A whole office renews behind one address; an outage is nobody's fault either."""
+    await worker.log_in()
+    due = worker.keeper.recognise("shop", f"{HANDLE}={worker.browser.value(HANDLE)}".encode(), "192.0.2.7")
+    assert isinstance(due, Due)
+    for _ in range(150):
+        assert isinstance(await worker.keeper.renew("shop", due), Issued)
+    worker.store.is_down = True
+    for _ in range(150):
+        with pytest.raises(StoreUnavailable):
+            await worker.keeper.renew("shop", due)
+    worker.store.is_down = False
+    assert isinstance(await worker.keeper.renew("shop", due), Issued)
