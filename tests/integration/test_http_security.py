@@ -3,13 +3,14 @@
 The cases stand in tests/raw; `make wire` plays the same ones to nginx and haproxy as well.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.helpers.postgres import PostgresServer
-from tests.raw.cases import Bullet, Case
+from tests.raw.cases import Answer, Bullet, Case, Front, request
 from tests.raw.fronts import Ports, deaf_app, sluicegate
 from tests.raw.judging import complaints
 from tests.raw.playing import play
@@ -17,6 +18,7 @@ from tests.raw.recording import RecordingApp
 from tests.raw.tables import ALL
 
 QUIET_SECONDS = 5.0  # reached only by what has gone wrong
+AHEAD_BYTES = 32 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,21 @@ async def test_what_reaches_the_app_is_unambiguous(case: Case, app: RecordingApp
     """A raw case comes out as its table says, and neither the app nor the next client can be misled by it."""
     seen = await play(case, ports[case.front], app, quiet=QUIET_SECONDS)
     assert not list(complaints(case, seen)), seen
+
+
+async def test_a_client_that_asks_ahead_of_its_answers_is_not_read_without_end(app: RecordingApp, ports: Ports) -> None:
+    """A pipeline is bounded: while the first answer is awaited, the rest stays in the client's own hands."""
+    await app.forget(Answer(pieces=(b"",)))
+    _, writer = await asyncio.open_connection("127.0.0.1", ports[Front.PLAIN])
+    try:
+        writer.write(request() * (AHEAD_BYTES // len(request())))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(writer.drain(), 1.0)
+        held = writer.transport.get_write_buffer_size()
+        assert held > AHEAD_BYTES // 2, "the kernel holds some MiB, the gateway 64 KiB"
+        assert len([message for recorded in app.recorded for message in recorded.requests]) == 1
+    finally:
+        writer.transport.abort()
 
 
 def test_every_promise_has_cases_of_its_own_names() -> None:

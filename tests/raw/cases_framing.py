@@ -162,6 +162,18 @@ HELLO = Got(method=b"POST", body=b"hello")
 GOOD = [
     (Bullet.LENGTH, "a body with a length", post(b"Content-Length: 5", body=b"hello"), HELLO),
     (Bullet.LENGTH, "a length of 18 digits", post(b"Content-Length: 000000000000000005", body=b"hello"), HELLO),
+    (
+        Bullet.LENGTH,
+        "a length and its spelling with _",
+        post(b"Content_Length: 0", b"Content-Length: 5", b"content.length: 0", body=b"hello"),
+        Got(method=b"POST", body=b"hello", lacks=(b"content_length", b"content.length")),
+    ),
+    (
+        Bullet.CODING,
+        "a length and Transfer_Encoding",
+        post(b"Transfer_Encoding: chunked", b"Content-Length: 5", body=b"hello"),
+        Got(method=b"POST", body=b"hello", lacks=(b"transfer_encoding",)),
+    ),
     (Bullet.CODING, "a chunked body", post(CHUNKED, body=b"2\r\nhe\r\n3\r\nllo\r\n" + END), HELLO),
     (Bullet.CODING, "Chunked in other case", post(b"transfer-encoding: Chunked", body=b"5\r\nhello\r\n" + END), HELLO),
     (Bullet.CHUNKS, "an extension", post(CHUNKED, body=b"5;x=1\r\nhello\r\n" + END), HELLO),
@@ -179,7 +191,16 @@ SLOW = post(b"Content-Length: 1000000", body=b"x" * 1000)
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 EXPECTING = (b"Content-Length: 5", b"Expect: 100-continue")
 
+HEAD_AND_GET = request(method=b"HEAD", target=b"/1") + request(target=b"/2")
 PIPELINES = [
+    Case(
+        name="HEAD, then GET",
+        bullet=Bullet.PIPELINE,
+        source="RFC 9112 6.3; Kettle 2021",
+        serves=True,
+        sends=(HEAD_AND_GET,),
+        want=passes(Got(method=b"HEAD", target=b"/1"), Got(target=b"/2")),
+    ),
     Case(
         name="three requests at once",
         bullet=Bullet.PIPELINE,

@@ -6,6 +6,7 @@ EVIL = b"/" + MARK
 
 HOSTS = [
     ("no Host", "RFC 9112 3.2", request(host=b"")),
+    ("no Host in HTTP/1.0", "RFC 9112 3.2 allows it; nobody could be chosen", request(host=b"", version=b"HTTP/1.0")),
     ("two Hosts", "RFC 9112 3.2", request(HOST[:-2])),
     ("two different Hosts", "RFC 9112 3.2", request(b"Host: admin.test")),
     ("two Hosts, apart and in other case", "RFC 9112 3.2", request(b"Accept: */*", b"hOST: admin.test")),

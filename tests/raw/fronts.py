@@ -198,6 +198,7 @@ defaults
     timeout http-request 20s
     timeout http-keep-alive 75s
     timeout tunnel 1h
+    option http-restrict-req-hdr-names delete
 """
 HAPROXY_FRONT = """
 frontend {front}

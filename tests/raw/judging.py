@@ -5,6 +5,7 @@ that does something else is safe as long as what reached the app is unambiguous 
 answer was smuggled, and a client can tell a cut answer from a whole one.
 """
 
+import contextlib
 from collections.abc import Iterator
 
 from tests.raw.cases import MARK, Case, Got, Then
@@ -39,26 +40,26 @@ def dangers(case: Case, seen: Seen) -> Iterator[str]:
 
 
 def _dangers_to_client(case: Case, seen: Seen) -> Iterator[str]:
+    known = sum(MARK in message.start[1] for message in reached(seen))  # the proxy's own reading, or a danger anyway
+    owed = [*(methods_of(case) or [b"GET"]), *[b"GET"] * known]  # nothing at all may be answered by a 408
     try:
-        found, left = answers(seen.client, methods_of(case) or [b"GET"], seen.end)  # a 408 for nothing is one
+        found, left = answers(seen.client, owed, seen.end)
     except Ambiguous as reason:
         yield f"the client got something ambiguous: {reason}"
         return
-    if left.startswith(b"HTTP/") or MARK in left:
+    if MARK in left or (left.startswith(b"HTTP/") and not _is_refusal(left)):
         yield "the client got more than its answer"
     if any(MARK in name + value for message in found for name, value in message.fields):
         yield "the client got a smuggled field"
-    final = [message for message in found if message.status >= 200 or message.status == 101]
-    if (
-        case.want.cut
-        and case.answer.then is not Then.STAY
-        and final
-        and final[-1].is_whole
-        and final[-1].status == case.want.statuses[-1]
-    ):
-        yield "a cut answer looked whole"
     if not asks_for_websocket(case) and any(message.status == 101 for message in found):
         yield "the client got an unsolicited 101"
+    if case.want.cut and case.answer.then is not Then.STAY and _looks_whole(found, case.want.statuses[-1]):
+        yield "a cut answer looked whole"
+
+
+def _looks_whole(found: list[Message], status: int) -> bool:
+    final = [message for message in found if message.status >= 200]
+    return bool(final) and final[-1].is_whole and final[-1].status == status
 
 
 def complaints(case: Case, seen: Seen) -> Iterator[str]:
@@ -66,6 +67,13 @@ def complaints(case: Case, seen: Seen) -> Iterator[str]:
     yield from dangers(case, seen)
     yield from _misanswered(case, seen)
     yield from _misdelivered(case, seen)
+    yield from _misended(case, seen)
+    want = case.want
+    yield from (f"the client got {text!r}" for text in want.lacks if text in seen.client)
+    yield from (f"the client did not get {text!r}" for text in want.has if text not in seen.client)
+
+
+def _misended(case: Case, seen: Seen) -> Iterator[str]:
     want = case.want
     if not want.cut and want.ends != (seen.end != "open"):
         yield f"the connection should be {'closed' if want.ends else 'kept'} and is {seen.end}"
@@ -78,8 +86,6 @@ def complaints(case: Case, seen: Seen) -> Iterator[str]:
         and not _is_answer_to(b"GET /next", seen.following, is_closed=False)
     ):
         yield f"the same client then got {_brief(seen.following)}"
-    yield from (f"the client got {text!r}" for text in want.lacks if text in seen.client)
-    yield from (f"the client did not get {text!r}" for text in want.has if text not in seen.client)
 
 
 def unserved(case: Case, seen: Seen) -> Iterator[str]:
@@ -125,6 +131,9 @@ def _statuses(case: Case, seen: Seen) -> tuple[tuple[int, ...], tuple[int, ...]]
 
 def _misanswered(case: Case, seen: Seen) -> Iterator[str]:
     final, interim = _statuses(case, seen)
+    with contextlib.suppress(Ambiguous):
+        if answers(seen.client, methods_of(case), seen.end)[1].startswith(b"HTTP/"):
+            yield "more answers than requests"
     if final != case.want.statuses:
         yield f"answered {final} instead of {case.want.statuses}"
     if interim != case.want.interim:
@@ -169,8 +178,10 @@ def _is_answer_to(line: bytes, got: bytes, *, is_closed: bool) -> bool:
 
 def _is_own_or_refusal(got: bytes) -> bool:
     """Say whether this is the answer to /next, or an error that the proxy made itself."""
-    if _is_answer_to(b"GET /next", got, is_closed=False):
-        return True
+    return _is_answer_to(b"GET /next", got, is_closed=False) or _is_refusal(got)
+
+
+def _is_refusal(got: bytes) -> bool:
     return got.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5", b"HTTP/1.0 4", b"HTTP/1.0 5")) and MARK not in got
 
 
