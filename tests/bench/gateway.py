@@ -14,7 +14,7 @@ import argon2
 
 from gateway.demo.scene import free_ports
 from gateway.settings import AppSection
-from tests.bench.contestant import OK, Contestant
+from tests.bench.contestant import Contestant
 from tests.bench.fleet import POLL_SECONDS, READY_SECONDS, CannotMeasure, Running
 from tests.bench.stage import TEMPLATES, Stage
 from tests.bench.wire import Wire, ask_once, browser_request, login_request
@@ -26,6 +26,7 @@ PEOPLE = 16
 MEMORY_KIB, PASSES, LANES = 19456, 2, 1  # the gateway's own defaults
 APP_COOKIE = "app_session"
 MOVED = 302
+LISTENING = '"listening"'
 HAS_IDENTITY = "identity" in AppSection.model_fields
 
 
@@ -63,8 +64,8 @@ def start_gateway(stage: Stage, *, full: bool, cores: Sequence[int], workers: in
     file = stage.lay(f"sluicegate-{port}.toml", "sluicegate.toml", values)
     options = ["--workers", str(workers)] if takes_workers() else []
     running = stage.fleet.start(name, [sys.executable, "-m", "gateway", "serve", "--config", str(file), *options],
-                                cores=cores, port=private)
-    wait_until_ready(running, private)
+                                cores=cores)
+    wait_until_listening(running)
     cookie = log_in(port, name_of(0)) if full else ""
     request = stage.folder / f"request-{port}"
     size = request.write_bytes(browser_request(port, cookie=cookie))
@@ -76,14 +77,13 @@ def start_gateway(stage: Stage, *, full: bool, cores: Sequence[int], workers: in
     return Contestant(name=name, port=port, running=[running], request=request, note="; ".join(notes))
 
 
-def wait_until_ready(running: Running, private: int) -> None:
-    """Ask the private listener until the gateway is ready."""
+def wait_until_listening(running: Running) -> None:
+    """Wait until the gateway says that every worker serves; the first one is ready before the others."""
     deadline = time.monotonic() + READY_SECONDS
-    request = f"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:{private}\r\n\r\n".encode()
-    while ask_once(private, request).status != OK:
+    while LISTENING not in running.log.read_text(errors="replace"):
         running.expect_alive()
         if time.monotonic() > deadline:
-            raise CannotMeasure(f"{running.name} does not become ready")
+            raise CannotMeasure(f"{running.name} does not say that it listens")
         time.sleep(POLL_SECONDS)
 
 

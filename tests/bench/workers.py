@@ -5,9 +5,9 @@ cores from them: then both workers share one core, which shows what a request co
 and how evenly the work is dealt out. What they could answer on two cores follows from that.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from tests.bench.contestant import Contestant
 from tests.bench.cpu import children, cpu_seconds, own_seconds
 from tests.bench.fleet import CannotMeasure
 from tests.bench.gateway import start_gateway, takes_workers
@@ -15,41 +15,60 @@ from tests.bench.load import Load, run_wrk
 from tests.bench.report import Bar, Section
 from tests.bench.stage import Stage
 
-SECONDS = 5
+SECONDS = 3
 CONNECTIONS = 64  # the kernel deals them out by hash: with few, one worker would have many more than the other
 FREE_CORES = 3  # two for the workers, one for the load
 COLUMNS = ("workers", "requests/s", "CPU µs per request", "busiest worker's part", "errors")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Crew:
-    """Is how some workers did: the load that they answered, its CPU, and the busiest one's part of that."""
+    """Gathers the rounds of some workers: their requests, the CPU of all, and each process's own."""
 
-    load: Load
-    seconds: float
-    busiest: float
+    requests: int = 0
+    wall: float = 0.0
+    cpu: float = 0.0
+    parts: dict[int, float] = field(default_factory=dict)
+    trouble: str = ""
 
     @property
     def cost(self) -> float:
         """CPU µs per request."""
-        return self.seconds / self.load.requests * 1e6
+        return self.cpu / self.requests * 1e6
+
+    @property
+    def busiest(self) -> float:
+        """The busiest worker's part of the CPU."""
+        return max(self.parts.values()) / sum(self.parts.values())
+
+    @property
+    def per_second(self) -> float:
+        """Requests per second."""
+        return self.requests / self.wall
 
 
 def run(stage: Stage) -> Section:
-    """Measure one worker and two."""
+    """Measure one worker and two, by turns."""
     if not takes_workers():
         raise CannotMeasure("`sluicegate serve` has no --workers")
-    crews = {count: crew(stage, count) for count in (1, 2)}
-    one, two = crews[1], crews[2]
     is_free = len(stage.machine.cores) >= FREE_CORES
-    value = two.load.per_second / one.load.per_second if is_free else capacity(one, two)
+    started = {count: start(stage, count, is_free=is_free) for count in (1, 2)}
+    crews = {count: Crew() for count in started}
+    try:
+        for _ in range(stage.rounds):
+            for count, gateway in started.items():
+                measure(stage, gateway, crews[count])
+    finally:
+        stage.fleet.stop(*(running for gateway in started.values() for running in gateway.running))
+    one, two = crews[1], crews[2]
+    value = two.per_second / one.per_second if is_free else capacity(one, two)
     note = "by requests" if is_free else "inferred: by CPU per request, and the busiest worker's part of it"
     return Section(
         title="Workers", columns=COLUMNS,
-        rows=[(count, one.load.per_second, one.cost, one.busiest, one.load.trouble) for count, one in crews.items()],
+        rows=[(count, crew.per_second, crew.cost, crew.busiest, crew.trouble) for count, crew in crews.items()],
         bars=[Bar(what="two workers, × one", value=value, bar=1.8, at_least=True, note=note)],
         notes=[] if is_free else ["One core for the load: the two workers share the other."],
-        is_whole=not (one.load.trouble or two.load.trouble),
+        is_whole=not (one.trouble or two.trouble),
     )
 
 
@@ -58,30 +77,29 @@ def capacity(one: Crew, two: Crew) -> float:
     return one.cost * one.busiest / (two.cost * two.busiest)
 
 
-def crew(stage: Stage, count: int) -> Crew:
-    """Start that many workers and load them."""
-    is_free = len(stage.machine.cores) >= FREE_CORES
+def start(stage: Stage, count: int, *, is_free: bool) -> Contestant:
+    """Start that many workers and warm them up."""
     cores = stage.machine.cores[:count] if is_free else stage.machine.proxy
-    started = start_gateway(stage, full=False, cores=cores, workers=count)
-    [head] = started.pids
-    try:
-        started.wait_until_right()
-        load_once(stage, started.port, started.request.name, seconds=1)
-        before = {pid: own_seconds(pid) for pid in family(head)}
-        whole = cpu_seconds([head])
-        load = load_once(stage, started.port, started.request.name, seconds=stage.seconds(SECONDS))
-        spent = cpu_seconds([head]) - whole
-        parts = [own_seconds(pid) - begun for pid, begun in before.items()]
-    finally:
-        stage.fleet.stop(*started.running)
-    return Crew(load=load, seconds=spent, busiest=max(parts) / sum(parts))
+    gateway = start_gateway(stage, full=False, cores=cores, workers=count)
+    gateway.expect_right()
+    load_once(stage, gateway, seconds=1)
+    return gateway
 
 
-def family(head: int) -> Sequence[int]:
-    """Return the process and its children: the workers are among them, and what is not one hardly works."""
-    return [head, *children(head)]
+def measure(stage: Stage, gateway: Contestant, crew: Crew) -> None:
+    """Add a round."""
+    [head] = gateway.pids
+    before = {pid: own_seconds(pid) for pid in (head, *children(head))}  # what is no worker hardly works
+    whole = cpu_seconds([head])
+    load = load_once(stage, gateway, seconds=stage.seconds(SECONDS))
+    crew.cpu += cpu_seconds([head]) - whole
+    for pid, begun in before.items():
+        crew.parts[pid] = crew.parts.get(pid, 0.0) + own_seconds(pid) - begun
+    crew.requests += load.requests
+    crew.wall += load.seconds
+    crew.trouble = crew.trouble or load.trouble
 
 
-def load_once(stage: Stage, port: int, request: str, *, seconds: int) -> Load:
-    """Load the gateway."""
-    return run_wrk(port, stage.folder / request, cores=stage.machine.load, seconds=seconds, connections=CONNECTIONS)
+def load_once(stage: Stage, gateway: Contestant, *, seconds: int) -> Load:
+    """Load a gateway."""
+    return run_wrk(gateway.port, gateway.request, cores=stage.machine.load, seconds=seconds, connections=CONNECTIONS)

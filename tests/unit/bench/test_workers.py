@@ -1,12 +1,18 @@
 import pytest
 
-from tests.bench.load import Load
 from tests.bench.workers import Crew, capacity
 
 
 def crew(*, micros: float, busiest: float) -> Crew:
-    load = Load(requests=1_000_000, seconds=10.0, bytes=0, p50=0.0, p99=0.0, errors=0)
-    return Crew(load=load, seconds=micros, busiest=busiest)
+    return Crew(requests=1_000_000, wall=10.0, cpu=micros, parts={1: busiest, 2: 1 - busiest})
+
+
+def test_crew() -> None:
+    """A crew's figures are those of all its rounds together."""
+    gathered = Crew(requests=1000, wall=2.0, cpu=0.03, parts={1: 0.01, 2: 0.015, 3: 0.0})
+    assert gathered.cost == pytest.approx(30.0)
+    assert gathered.per_second == 500.0
+    assert gathered.busiest == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize(("micros", "busiest", "times"), [
@@ -17,5 +23,4 @@ def crew(*, micros: float, busiest: float) -> Crew:
 def test_capacity_of_two_workers(micros: float, busiest: float, times: float) -> None:
     """Two workers answer until the busier one's core is full."""
     one = crew(micros=30.0, busiest=1.0)
-    assert one.cost == 30.0
     assert capacity(one, crew(micros=micros, busiest=busiest)) == pytest.approx(times, abs=0.01)
