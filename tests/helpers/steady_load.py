@@ -35,20 +35,21 @@ class Load:
         """Ask one question after another until it is over."""
         while not self.is_over and self.answered + len(self.failures) < most:
             try:
-                async with asyncio.timeout(PATIENCE):
-                    await self._use_connection(most)
+                await self._use_connection(most)
             except (OSError, asyncio.IncompleteReadError) as error:
                 self.failures.append(repr(error))
 
     async def _use_connection(self, most: float) -> None:
         """Ask on one connection for as long as it lasts."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=self.context,
-                                                       server_hostname="shop.test" if self.context else None)
+        async with asyncio.timeout(PATIENCE):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=self.context,
+                                                           server_hostname="shop.test" if self.context else None)
         try:
             is_open = True
             while is_open and not self.is_over and self.answered < most:
                 writer.write(REQUEST)
-                is_open = await self._read_answer(reader)
+                async with asyncio.timeout(PATIENCE):
+                    is_open = await self._read_answer(reader)
                 await asyncio.sleep(random.uniform(0, LONGEST_PAUSE))
         finally:
             writer.close()

@@ -80,6 +80,16 @@ async def test_readiness_shows_no_detail_of_an_error() -> None:
     assert b"hunter2" not in body
 
 
+async def test_a_process_that_leaves_is_not_ready() -> None:
+    """It lives, and whoever sends requests must look elsewhere, without asking the store."""
+    operations = Operations(registry(), pull=nothing_to_pull, probes={"store": answers})
+    assert (await operations.readiness())[0] == 200
+    operations.leave()
+    status, _, body = await operations.readiness()
+    assert (status, json.loads(body)) == (503, {"ready": False, "parts": {"gateway": "is stopping"}})
+    assert operations.health()[0] == 200
+
+
 async def test_metrics_are_looked_up_first() -> None:
     """What must be looked up is looked up for this very scrape."""
     pulls: list[str] = []
