@@ -22,7 +22,7 @@ IDENTITY_SEEN = "$http_x_sluicegate_assertion"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Holds one run; `app` and `sink` are the ports of the two apps, `app_pid` is nginx as the app."""
+    """Holds one run; `app` and `sink` are the ports of the two apps."""
 
     machine: Machine
     fleet: Fleet
@@ -30,7 +30,6 @@ class Stage:
     quick: bool
     app: int
     sink: int
-    app_pid: int
 
     @property
     def folder(self) -> Path:
@@ -63,14 +62,13 @@ def staged(machine: Machine, *, rounds: int, quick: bool) -> Iterator[Stage]:
         folder.chmod(0o755)  # the embedded PostgreSQL runs as nobody where we are root
         with Fleet(folder) as fleet:
             app, sink = free_ports(2)
-            stage = Stage(machine=machine, fleet=fleet, rounds=rounds, quick=quick, app=app, sink=sink, app_pid=0)
+            stage = Stage(machine=machine, fleet=fleet, rounds=rounds, quick=quick, app=app, sink=sink)
             write_big(folder / "big")
             file = stage.lay("app.conf", "app.conf", {"BODY": "x" * BODY_BYTES, "SEEN": IDENTITY_SEEN})
             fleet.start("sink", [sys.executable, str(ROOT / "tests/bench/sink.py"), str(sink)], cores=machine.load,
                         port=sink)
-            nginx = fleet.start("app", ["nginx", "-c", str(file)], cores=machine.load, port=app)
-            yield Stage(machine=machine, fleet=fleet, rounds=rounds, quick=quick, app=app, sink=sink,
-                        app_pid=nginx.pid)
+            fleet.start("app", ["nginx", "-c", str(file)], cores=machine.load, port=app)
+            yield stage
 
 
 def common(folder: Path) -> dict[str, object]:
@@ -78,12 +76,8 @@ def common(folder: Path) -> dict[str, object]:
     return {"FOLDER": folder, "USER": "user root;" if os.geteuid() == 0 else ""}
 
 
-def write_big(place: Path) -> str:
-    """Write the large file, the same in every run and unlike itself everywhere; return its SHA-256."""
-    digest = hashlib.sha256()
+def write_big(place: Path) -> None:
+    """Write the large file, the same in every run and unlike itself everywhere."""
     with place.open("wb") as file:
         for number in range(BIG_MIB):
-            piece = hashlib.shake_128(number.to_bytes(4, "big")).digest(MIB)
-            digest.update(piece)
-            file.write(piece)
-    return digest.hexdigest()
+            file.write(hashlib.shake_128(number.to_bytes(4, "big")).digest(MIB))

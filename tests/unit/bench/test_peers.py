@@ -15,7 +15,7 @@ VALUES = {"PORT": 1, "GUARD": "@AUTH@", "BIN": "bin", "AUTH": 4, "ISSUER": "i", 
 @pytest.mark.parametrize("peer", [*PASSING.values(), *GUARDED.values()], ids=lambda peer: peer.name)
 def test_everything_a_peer_needs_is_filled_in(peer: Peer, tmp_path: Path) -> None:
     """No name is left standing in a peer's files and command."""
-    stage = Stage(machine=MACHINE, fleet=Fleet(tmp_path), rounds=1, quick=True, app=2, sink=3, app_pid=0)
+    stage = Stage(machine=MACHINE, fleet=Fleet(tmp_path), rounds=1, quick=True, app=2, sink=3)
     values = {**VALUES, "GUARD": peer.guard}
     texts = [stage.lay(stage.fill(place, values), template, values).read_text()
              for place, template in peer.kind.files.items()]
