@@ -114,6 +114,7 @@ CHANGE_ENDS = ("promoted", "dropped", "pending")
 VERDICTS = (*Verdict, "unanswered")
 BUDGETS = ("account", "address")
 STAGES = ("wait", "run")
+SWITCHING_PROTOCOLS = 101
 STATUS_CLASSES = (OTHER, "1xx", "2xx", "3xx", "4xx", "5xx")  # by the status's first digit
 TOKEN_OUTCOMES = ("cached", "verified", "refused", "over_budget")
 UPSTREAM_ERROR_KINDS = ("connect", "tls", "timeout", "protocol", "lost", "busy")
@@ -168,9 +169,13 @@ class SiteTraffic:
         self.spread = spread
 
     def add(self, status: int, seconds: float) -> None:
-        """Count one answer. An app may send statuses that no RFC knows; this never fails."""
+        """Count one answer. An app may send statuses that no RFC knows; this never fails.
+
+        What a WebSocket lasted (101) is no time that anybody waited.
+        """
         self.by_class[status // 100 if 100 <= status < 600 else 0] += 1
-        self.spread.add(seconds)
+        if status != SWITCHING_PROTOCOLS:
+            self.spread.add(seconds)
 
 
 class Metrics:

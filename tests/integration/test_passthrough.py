@@ -784,3 +784,83 @@ async def test_an_app_that_accepts_nobody_is_a_504_though_the_body_is_still_to_c
         assert gateway.watcher.errors == [("shop", "connect")]
     for connected in (*waiting, listener):
         connected.close()
+
+
+@on_uvloop
+async def test_an_app_may_answer_early_and_close() -> None:
+    """The answer is read whole, however much of the body the client still sends, and nothing of it is lost."""
+    async with world() as gateway:
+        client = await gateway.client()
+        await client.sends(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 1000000\r\n\r\n" + b"x" * 1000)
+        app = await gateway.app.accepts()
+        await app.gets_head()
+        await app.gets(1000)
+        await app.replies(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
+        app.leaves()
+        await client.sends(b"x" * 100_000)
+        assert await client.gets_all() == (b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n"
+                                           b"Connection: close\r\n\r\nbig")
+        await client.sends(b"x" * 100_000)
+        client.leaves()
+        await gateway.until(lambda: not len(gateway.connections))
+        assert gateway.watcher.statuses == [413]
+
+
+@on_uvloop
+async def test_an_upload_that_trickles_is_a_408_at_once() -> None:
+    """Less than 1 KiB a second, ten seconds of pauses excepted, is not waited for until the app gives up."""
+    async with world() as gateway:
+        client = await gateway.client()
+        await client.sends(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 100000\r\n\r\n")
+        app = await gateway.app.accepts()
+        await app.gets_head()
+        for _ in range(6):
+            await client.sends(b"x" * 100)
+            await app.gets(100)
+            gateway.passes(2.0)
+        assert (await client.gets_answer())[0].startswith(b"HTTP/1.1 408 ")
+        assert await app.gets_all() == b""
+
+
+@on_uvloop
+async def test_an_app_that_promises_for_ever_is_a_502() -> None:
+    """Interim answers are relayed, but not without end."""
+    async with world() as gateway:
+        client = await gateway.client()
+        await client.sends(GET)
+        app = await gateway.app.accepts()
+        await app.gets_head()
+        await app.replies(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 1000)
+        got = await client.gets(64 * len(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"))
+        assert got.count(b"103 Early Hints") == 64
+        assert (await client.gets_answer())[0].startswith(b"HTTP/1.1 502 ")
+        assert gateway.watcher.errors == [("shop", "protocol")]
+
+
+@on_uvloop
+async def test_an_app_of_http_10_is_understood() -> None:
+    """Its answer ends with its connection, which is used for one request."""
+    async with world() as gateway:
+        client = await gateway.client()
+        for number in range(2):
+            await client.sends(GET)
+            app = await gateway.app.accepts()
+            await app.gets_head()
+            await app.replies(b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n%d" % number)
+            assert await client.gets_answer() == (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n", b"%d" % number)
+            assert await app.gets_all() == b""
+
+
+@on_uvloop
+async def test_an_answer_that_hangs_is_cut() -> None:
+    """An app that stops in the middle of an answer does not keep its client for ever."""
+    async with world() as gateway:
+        client = await gateway.client()
+        await client.sends(GET)
+        app = await gateway.app.accepts()
+        await app.gets_head()
+        await app.replies(OK[:-1])
+        await client.gets(len(OK) - 1)
+        gateway.passes(301.0)
+        with pytest.raises(ConnectionResetError):
+            await client.gets_all()

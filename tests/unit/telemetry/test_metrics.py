@@ -125,6 +125,13 @@ def test_any_status_has_a_class(shown: Shown, status: int, status_class: str) ->
     assert shown.value("sluicegate_proxied_requests_total", app="shop", status_class=status_class) == 1
 
 
+def test_how_long_a_websocket_lasted_is_no_waiting_time(shown: Shown) -> None:
+    """It is counted as an answer, and its hours do not bury everybody's milliseconds."""
+    shown.metrics.proxied("shop", 101, 3600.0)
+    assert shown.value("sluicegate_proxied_requests_total", app="shop", status_class="1xx") == 1
+    assert shown.value("sluicegate_proxied_request_seconds_count", app="shop") == 0
+
+
 @pytest.mark.parametrize("site", [NO_APP, "evil.test", ""])
 def test_requests_without_an_app_share_one_series(shown: Shown, site: str) -> None:
     """A Host that no app serves makes no series of its own."""
