@@ -118,7 +118,7 @@ async def test_an_app_that_is_not_there_is_a_502_until_it_is(database: Secret, s
         assert (answer.status, answer.values("content-type")) == (502, ["application/problem+json"])
         assert answer.json()["detail"] == "Try again in a minute. If it stays, tell the people who run this site."
         [said] = [json.loads(line) for line in gateway.log if "an app gave no usable answer" in line]
-        assert (said["app"], said["upstream"], said["kind"]) == ("shop", f"127.0.0.1:{port}", "connect")
+        assert (said["app"], said["upstream"], said["kind"]) == ("shop", f"http://127.0.0.1:{port}", "connect")
         async with plain_app(port):
             assert (await person_at(gateway.url).get("/")).text == "hello"
 

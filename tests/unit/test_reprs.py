@@ -14,9 +14,9 @@ from gateway.model import Secret
 
 TELLING = re.compile(r"password|encoded|held|token|wire|body|cookie|secret|handle|seen")
 
-# These hold the names of fields and cookies, texts of the configuration, and what the demo prints anyway.
+# These hold the names of fields and cookies, texts of the configuration, numbers, and what the demo prints anyway.
 HARMLESS = {"Rule.password", "Rule.old_password", "Rule.new_passwords", "Conditions.set_cookie", "Conditions.body_has",
-            "Conditions.body_lacks", "CookieNames.handle", "DemoUser.password"}
+            "Conditions.body_lacks", "CookieNames.handle", "DemoUser.password", "Rewrite.cookie_domains", "Pulled.tokens"}
 
 
 def values() -> Iterator[type]:
