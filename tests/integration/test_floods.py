@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
 from gateway.proxy.limits import PIPELINE_BYTES, WRITE_BUFFER_BYTES
-from tests.helpers.data_plane import KIB, allow_files, data_plane
+from tests.helpers.data_plane import KIB, DataPlane, allow_files, data_plane
 from tests.helpers.proxy import HOST, on_uvloop
 
 GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -44,16 +44,16 @@ def connected(port: int, count: int) -> Iterator[list[socket.socket]]:
         yield [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(count)]
 
 
-def settled(measure: "object") -> int:
+def settled(measure: Callable[[], int]) -> int:
     """Return what a measure says once it says the same twice."""
     last = -1
     for _ in range(50):
-        now = measure()  # type: ignore[operator]
+        now = measure()
         if now == last:
-            return int(now)
+            return now
         last = now
         time.sleep(0.1)
-    return int(last)
+    return last
 
 
 @pytest.mark.parametrize("is_used", [False, True])
@@ -67,7 +67,7 @@ def test_an_idle_connection_costs_little(is_used: bool) -> None:
             with data_plane(app_port) as plane:
                 await loop.run_in_executor(None, lambda: measured(plane, count, is_used=is_used))
 
-    def measured(plane, count: int, *, is_used: bool) -> None:  # type: ignore[no-untyped-def]
+    def measured(plane: DataPlane, count: int, *, is_used: bool) -> None:
         with connected(plane.port, 200) as first:
             for each in first:
                 each.sendall(GET)

@@ -9,8 +9,8 @@ import socket
 
 import pytest
 
-from gateway.proxy.limits import Limits
 from gateway.proxy.addresses import Address
+from gateway.proxy.limits import Limits
 from tests.helpers.proxy import HOST, PATIENCE, beside, on_uvloop, world
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
