@@ -5,14 +5,25 @@
 set -eu
 folder=$1
 python=$2
+PATH=$PATH:/usr/sbin # where Debian keeps nginx and haproxy, out of an ordinary user's sight
 
-sh tests/install-debian-packages.sh nginx haproxy wrk python3-venv
+missing=""
+for program in nginx haproxy wrk; do
+    command -v $program >/dev/null || missing="$missing $program"
+done
+if [ -x /usr/bin/python3 ]; then
+    /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
+fi
+# shellcheck disable=SC2086  # one word for each package
+[ -z "$missing" ] || sh tests/install-debian-packages.sh $missing
 
 for candidate in "$python" /usr/bin/python3.11 /usr/bin/python3.12 /usr/bin/python3.13 /usr/bin/python3.14; do
-    if said=$("$candidate" tests/bench/python_build.py 2>/dev/null); then python=$candidate; break; fi
+    if "$candidate" tests/bench/python_build.py >/dev/null 2>&1; then
+        python=$candidate
+        break
+    fi
 done
-said=${said:-$("$python" tests/bench/python_build.py)} || true
-echo "==> setting up $folder with $said"
+echo "==> setting up $folder with $("$python" tests/bench/python_build.py || true) (some 30 s)"
 "$python" -m venv --clear "$folder"
 pip="$folder/bin/python -m pip install -q --disable-pip-version-check"
 $pip --require-hashes -r requirements.lock
