@@ -94,11 +94,11 @@ class Access:
         `is_reading` says that it is a GET or HEAD without a body: a page is opened to nothing else, for a field
         of a body may choose another one. Raises `RequestRefused` (400) for an address with too many readings.
         """
+        if target == b"*":
+            return self._is_closed("/", b"", is_reading=False)
         path, _, query = target.partition(b"?")
         if self._changeable(path) is None:
             return self._is_closed(path.decode("ascii"), query, is_reading=is_reading)
-        if target == b"*":
-            return self._is_closed("/", b"", is_reading=False)
         found = canonical(target, parameters=self._parameters, fold_case=self._fold_case)
         return any(self._is_closed(reading, query, is_reading=is_reading) for reading in found.readings)
 

@@ -144,3 +144,25 @@ def test_what_is_verified_needs_tls(key: str) -> None:
     assert found(app=(app(upstream=("http://a", "unix:/b"), **{key: "x"}),)) == [("app", 0, key)]
     assert found(app=(app(upstream=("http://a", "https://b"), **{key: "x"}),)) == []
     assert found(app=(app(upstream="https://b", **{key: "x"}),)) == []
+
+
+@pytest.mark.parametrize("key", ["handoff", "identity", "login_page", "login_next", "home", "access"])
+def test_sessions_need_a_source(key: str) -> None:
+    """An app without users of its own has nobody to require or to tell of."""
+    alone = app(source=None, preset=None, **{key: ()})
+    assert ("app", 0, key) in found(app=(alone,), source={})
+    assert ("app", 0, key) not in found(app=(app(**{key: ()}),))
+
+
+def test_an_app_without_a_login_words_no_denial_and_hears_who_comes() -> None:
+    """With the hand-off `headers` the contrary is a mistake; with `replay` it is a choice."""
+    assert found(app=(app(handoff="headers", denied="app"),)) == [("app", 0, "denied")]
+    assert found(app=(app(handoff="headers", identity=False),)) == [("app", 0, "identity")]
+    assert found(app=(app(handoff="headers", denied="status", identity=True),)) == []
+    assert found(app=(app(handoff="replay", denied="app", identity=False),)) == []
+
+
+def test_a_path_has_one_rule_of_access() -> None:
+    """Which of two would count?"""
+    tables = ({"path": "/a", "require": "session"}, {"path": "/a/", "require": "nothing"}, {"path": "/b"})
+    assert found(app=(app(access=tables),)) == [("app", 0, "access", 1, "path")]

@@ -428,7 +428,8 @@ def test_the_reference_shows_the_defaults(file: Path) -> None:
         assert getattr(shown, section) == getattr(default, section)
     assert shown.hashing.model_copy(update={"threads": None}) == default.hashing
     assert (shown.store.url, shown.store.state.name) == (default.store.url, default.store.state.name)
-    optional = {"path", "legacy_changes", "handoff", "identity", "denied", "login_page", "login_next", "home", "allowed_origins", "fold_case", "path_parameters"}
+    optional = {"path", "legacy_changes", "handoff", "identity", "denied", "login_page", "login_next", "home",
+                "allowed_origins", "fold_case", "path_parameters"}
     assert shown.apps[0].model_dump(include=optional) == default.apps[0].model_dump(include=optional)
 
 

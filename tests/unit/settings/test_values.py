@@ -23,6 +23,7 @@ from gateway.settings.values import (
     read_log_place,
     read_network,
     read_origin,
+    read_page,
     read_parameter,
     read_peer_name,
     read_slug,
@@ -30,7 +31,7 @@ from gateway.settings.values import (
     read_upstreams,
 )
 
-READERS = (read_address, read_app_path, read_host, read_log_place, read_network, read_origin, read_parameter,
+READERS = (read_address, read_app_path, read_host, read_log_place, read_network, read_origin, read_page, read_parameter,
            read_peer_name, read_slug, read_upstream, read_upstreams)
 MARK = "hunter2-Pa55"
 
@@ -251,3 +252,17 @@ def test_no_refusal_repeats_the_value(read: Callable[[object], object], text: st
     with pytest.raises(PydanticCustomError) as caught:
         read(f"\x01{MARK} {text}")
     assert MARK not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["/", "/login", "/accounts/login/", "/index.php?page=login&x=%2Fa"])
+def test_a_page_is_a_plain_path_with_or_without_a_query(text: str) -> None:
+    """As it stands in a link."""
+    assert read_page(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "login", "//evil.test", "https://evil.test/", "/a b", "/a\n", "/a?b#c", "/../a",
+                                  "/a?b\r\n"])
+def test_what_leads_elsewhere_is_no_page(text: str) -> None:
+    """Nor is what would end the field in which it is sent."""
+    with pytest.raises(PydanticCustomError):
+        read_page(text)

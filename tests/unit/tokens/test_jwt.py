@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.tokens.claims import AccessClaims
-from gateway.tokens.jwt import LONGEST_TOKEN, InvalidToken, sign, verify
+from gateway.tokens.claims import AccessClaims, build
+from gateway.tokens.jwt import ASSERTION, LONGEST_TOKEN, InvalidToken, heads, sign, verify
 from gateway.tokens.keys import KeySet, KeyState, SigningKey
-from tests.helpers.tokens import ISSUER, random_keys, shop_claims
+from tests.helpers.tokens import ACCOUNT_ID, ISSUER, SESSION_ID, random_keys, shop_claims
 
 ACTIVE, NEXT = random_keys(KeyState.ACTIVE, KeyState.NEXT)
 (FOREIGN,) = random_keys(KeyState.ACTIVE, seed=2)
@@ -185,3 +185,23 @@ def test_any_text_is_refused_and_never_crashes(text: str) -> None:
     """Whatever a cookie holds, the answer is InvalidToken."""
     with pytest.raises(InvalidToken):
         check(text)
+
+
+def test_every_token_of_ours_begins_with_its_keys_head() -> None:
+    """So any other token is told from ours without a look at its signature; an assertion is such another one."""
+    keyset = KeySet(random_keys(KeyState.ACTIVE, KeyState.NEXT))
+    known = heads(keyset)
+    assert len(known) == 2
+    for key in keyset.keys:
+        assert sign(shop_claims().as_mapping(), key).partition(".")[0] in known
+        assert sign({}, key, typ=ASSERTION).partition(".")[0] not in known
+
+
+def test_the_longest_names_fit_into_a_cookie() -> None:
+    """Browsers drop cookies of more than 4096 bytes (RFC 6265 6.1)."""
+    [key] = random_keys(KeyState.ACTIVE)
+    longest = build(issuer=f"https://{'x' * 253}:65535", account_id=ACCOUNT_ID, app="a" * 63, session_id=SESSION_ID,
+                    token_id="o" * 22, now=1e10, lifetime=900, username="x" * 638, email="é" * 106)
+    assert longest.preferred_username
+    assert longest.email
+    assert len(sign(longest.as_mapping(), key)) < 3600
