@@ -16,7 +16,8 @@ TELLING = re.compile(r"password|encoded|held|token|wire|body|cookie|secret|handl
 
 # These hold the names of fields and cookies, texts of the configuration, numbers, and what the demo prints anyway.
 HARMLESS = {"Rule.password", "Rule.old_password", "Rule.new_passwords", "Conditions.set_cookie", "Conditions.body_has",
-            "Conditions.body_lacks", "CookieNames.handle", "DemoUser.password", "Rewrite.cookie_domains", "Pulled.tokens"}
+            "Conditions.body_lacks", "CookieNames.handle", "DemoUser.password", "Rewrite.cookie_domains",
+            "Pulled.tokens"}
 
 
 def values() -> Iterator[type]:
