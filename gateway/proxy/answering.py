@@ -29,7 +29,7 @@ class State(Enum):
     CLOSED = "closed"  # or given to a tunnel
 
 
-# For the hot path: in Python 3.11 `State.IDLE` is a call (30 ns), a module's name is none.
+# For the hot path: in Python 3.11 `State.IDLE` is a call (0.15 µs), a module's name is none.
 IDLE, PASSING, COLLECTING, HANDLING, LINGERING, CLOSED = State
 
 

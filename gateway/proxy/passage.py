@@ -13,7 +13,7 @@ from gateway.http.body import ChunkedBody, Framing, UntilClose, request_framing
 from gateway.http.fields import SWITCHING_PROTOCOLS, forward_request, forward_response
 from gateway.http.head import RequestHead, ResponseHead
 from gateway.http.rewriting import Rewrite
-from gateway.proxy.pool import Reuse
+from gateway.proxy.pool import ANY, NEVER, RECENT
 from gateway.proxy.sites import Site
 from gateway.proxy.steps import PLAIN, ClientInfo, Pass, Standing
 from gateway.proxy.upstream_connection import UpstreamConnection
@@ -82,9 +82,9 @@ class Passage:
         wire = forward_request(head, peer=client.peer.encode(), scheme=client.scheme,
                                is_trusted=client.is_trusted, request_id=request_id, extra=step.to_app,
                                keeps_expect=head.expects_continue)
-        reuse = Reuse.ANY if framing is None and head.method in SAFE_METHODS else Reuse.RECENT
+        reuse = ANY if framing is None and head.method in SAFE_METHODS else RECENT
         if head.upgrade is not None:
-            reuse = Reuse.NEVER  # it never goes back to the pool, and what opens a tunnel is sent once
+            reuse = NEVER  # it never goes back to the pool, and what opens a tunnel is sent once
         site.upstream.attach(self, wire + body[:size] if size else wire, method=head.method, reuse=reuse,
                              is_last=is_whole)
         return body[size:]

@@ -11,7 +11,7 @@ from gateway.errors import AppUnavailable
 from gateway.http.answer import Answer
 from gateway.proxy.addresses import Destination, Unreachable
 from gateway.proxy.limits import Limits
-from gateway.proxy.pool import AddressPool, Reuse
+from gateway.proxy.pool import ANY, AddressPool, Reuse
 from gateway.proxy.tasks import Tasks
 from gateway.proxy.upstream_connection import Receiver, UpstreamConnection
 from gateway.proxy.whole_answer import WholeAnswer
@@ -59,7 +59,7 @@ class Upstream:
             connection = UpstreamConnection(pool)
             self._tasks.start(self._connect(connection, pool))
         connection.is_request_sent = is_last
-        connection.begin(receiver, request, method=method, is_repeatable=reuse is Reuse.ANY)
+        connection.begin(receiver, request, method=method, is_repeatable=reuse is ANY)
 
     async def fetch(self, request: bytes, *, method: bytes, safe: bool = False) -> Answer:
         """Send a whole request and return the whole answer, without transfer coding.
