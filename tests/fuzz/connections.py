@@ -263,7 +263,7 @@ class Play:
 
     def _rare(self) -> None:
         """Do what ends things."""
-        what = self.choices.pick(60)
+        what = self.choices.pick(25)
         client = self.clients[self.choices.pick(len(self.clients))]
         if what in (1, 2) and client.wire.is_heard:
             client.wire.ends()
@@ -282,6 +282,7 @@ class Play:
                 app.wire.resets()
             elif what == 8 and app.wire.is_heard and app.connection.is_usable and app.wire.protocol is app.connection:
                 app.wire.sends(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nX-Mark: nobody\r\n\r\nnobody")
+                must(app.wire.is_closing(), "unsolicited bytes are borne")
 
     async def _pass(self) -> None:
         for _ in range(4):
