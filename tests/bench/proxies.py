@@ -104,8 +104,8 @@ def section(tallies: Mapping[str, Tally], notes: Mapping[str, str]) -> Section:
     rows.sort(key=lambda row: row[1] or float("inf"))
     return Section(
         title="CPU per request", columns=COLUMNS, rows=rows,
-        bars=[Bar(what=what, value=ratio(tallies[ours].cost, tallies[theirs].cost), bar=bar, goal=goal,
-                  note=notes.get(ours, "")) for what, ours, theirs, bar, goal in BARS],
+        bars=[Bar(what=what, value=ratio(tallies[ours].cost, tallies[theirs].cost), bar=bar, goal=goal)
+              for what, ours, theirs, bar, goal in BARS],
         notes=["User and system time of a proxy and everything below it, auth service and embedded store included.",
                "wrk, 32 connections, requests of 970 bytes, answers of 1 KiB, keep-alive on both sides, no TLS."],
         is_whole=not any(tally.trouble for tally in tallies.values()),
