@@ -5,6 +5,8 @@ import gc
 import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import websockets
@@ -12,11 +14,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 
 from gateway.http.head import RequestHead
+from gateway.model import Secret
 from gateway.proxy.addresses import Address
 from gateway.proxy.limits import Limits
 from gateway.proxy.sites import Site
 from gateway.proxy.steps import ClientInfo, Pass, Step
-from tests.helpers.proxy import HOST, World, beside, on_uvloop, world
+from tests.helpers.proxy import HOST, Side, World, beside, on_uvloop, world
+from tests.helpers.stage import shop_stage
 
 MIB = 1024 * 1024
 OPENING = (b"GET /live HTTP/1.1\r\n" + HOST + b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -274,3 +278,32 @@ async def test_a_stop_lets_tunnels_live_for_the_grace() -> None:
             async with asyncio.timeout(5.0):
                 await client.recv()
         await draining
+
+
+# With everything above the data plane.
+
+
+async def test_a_logout_closes_what_rides_on_the_session(database: Secret, tmp_path: Path) -> None:
+    """A WebSocket that was opened with a session ends within two seconds after it; one of nobody's goes on."""
+    async with shop_stage(database, tmp_path, "sql") as scene:
+        scene.shop.set_password("alice", "a Hare")
+        scene.shop.odd = lambda request: GRANT if request.target == "/live" else None
+        browser = scene.browser()
+        assert (await scene.log_in(browser, "alice", "a Hare")).status == 302
+        port = urlsplit(scene.gateway.url).port
+        cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+        sides = []
+        for line in (f"Cookie: {cookie}\r\n".encode(), b""):
+            side = Side(*await asyncio.open_connection("127.0.0.1", port))
+            await side.sends(OPENING[:-2] + line + b"\r\n")
+            assert (await side.gets_head()).startswith(b"HTTP/1.1 101 ")
+            sides.append(side)
+        hers, nobodys = sides
+        assert await hers.hears_nothing(1.5)
+        await browser.get("/logout")
+        async with asyncio.timeout(2.5):
+            assert await hers.gets_all() == b""
+        assert await nobodys.hears_nothing(0.5)
+        assert not nobodys.reader.at_eof()
+        for side in sides:
+            side.leaves()
