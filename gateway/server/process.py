@@ -41,7 +41,7 @@ def last_word(log: FilteringBoundLogger) -> Iterator[None]:
 def operator_log(section: LogSection) -> Iterator[tuple[FilteringBoundLogger, Redactor]]:
     """Open the operator's log on standard error."""
     redactor = Redactor()
-    with _own_description(sys.stderr.fileno()) as descriptor:
+    with own_description(sys.stderr.fileno()) as descriptor:
         sink = LineSink(descriptor)
         try:
             yield configure(section.level, redactor=redactor, sink=sink), redactor
@@ -63,7 +63,7 @@ def all_logs(section: LogSection) -> Iterator[Logs]:
 @contextlib.contextmanager
 def _access_place(place: bool | Path) -> Iterator[int]:  # noqa: FBT001
     if place is True:
-        with _own_description(sys.stdout.fileno()) as descriptor:
+        with own_description(sys.stdout.fileno()) as descriptor:
             yield descriptor
         return
     try:
@@ -77,7 +77,7 @@ def _access_place(place: bool | Path) -> Iterator[int]:  # noqa: FBT001
 
 
 @contextlib.contextmanager
-def _own_description(shared: int) -> Iterator[int]:
+def own_description(shared: int) -> Iterator[int]:
     """Open a pipe anew, as one that never blocks: between a look and a write other workers may fill it.
 
     O_NONBLOCK on the shared one would be everybody's. Where a pipe cannot be opened (it is another user's, or

@@ -120,6 +120,8 @@ class Supervisor:
                                   store=store if settings.store.is_embedded else settings.store.url))
         except SluicegateError as error:
             sockets.close(but=self._sockets)
+            if self._is_stopping:
+                return former
             self._log.error("the new workers cannot start, so those before stay", reason=str(error))
             return former
         self._sockets.close(but=sockets)

@@ -40,6 +40,8 @@ class LineSink:
             self._dropped += len(lines)
         try:
             self._drain()
+        except BlockingIOError:  # another worker was faster, and the pipe is full
+            return
         except OSError:  # a full disk, or a reader that went away: the log suffers, the traffic does not
             self._give_up()
 

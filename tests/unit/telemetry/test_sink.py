@@ -137,3 +137,39 @@ def test_closing_gives_up_what_nobody_reads(pipe: Pipe) -> None:
     lost = sink.dropped
     sink.close()
     assert sink.dropped == lost
+
+
+def test_lines_are_written_whole(pipe: Pipe) -> None:
+    """However much waits, each write ends with a line, so that another process's lines never fall into one."""
+    os.set_blocking(pipe.writing, False)
+    sink = LineSink(pipe.writing)
+    sink.write(LINES)
+    for _ in range(40):
+        sink.write(LINES)
+        read = pipe.read()
+        assert not read or read.endswith(b"\n")
+
+
+def test_a_pipe_that_somebody_else_filled_costs_nothing(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look and the write another worker may have written: the lines wait."""
+    os.set_blocking(pipe.writing, False)
+    sink = LineSink(pipe.writing)
+    filled = 0
+    try:
+        while True:
+            filled += os.write(pipe.writing, b"x" * 4096)
+    except BlockingIOError:
+        pass
+    monkeypatch.setattr(sink, "_poll", _Optimist())
+    sink.write(LINES[:2])
+    assert sink.dropped == 0
+    assert len(pipe.read()) == filled
+    sink.write(LINES[2:3])
+    assert pipe.read() == b"".join(LINES[:3])
+
+
+class _Optimist:
+    """Sees room everywhere."""
+
+    def poll(self, _timeout: int) -> list[tuple[int, int]]:
+        return [(0, 0)]
