@@ -23,10 +23,8 @@ from random import Random
 from gateway.errors import RequestRefused
 from gateway.http.head import RequestHead
 from gateway.proxy.addresses import Unreachable
-from gateway.proxy.answering import CLOSED, IDLE
 from gateway.proxy.connections import Connections
 from gateway.proxy.ids import RequestIds
-from gateway.proxy.limits import Limits
 from gateway.proxy.peers import Peers
 from gateway.proxy.sites import Site, Sites
 from gateway.proxy.steps import PLAIN, Ask, ClientInfo, Intercept, Pass, Reply, Step, WholeRequest
@@ -34,98 +32,18 @@ from gateway.proxy.surroundings import Surroundings
 from gateway.proxy.tasks import Tasks
 from gateway.proxy.upstream import Upstream
 from gateway.proxy.upstream_connection import UpstreamConnection
-from tests.fuzz.messages import Ambiguous, Message, read_answers, read_requests
-from tests.fuzz.scripts import Asked, Choices, Said, Script, app_answer, client_script
-from tests.fuzz.wires import Wire
+from tests.fuzz.ends import LARGEST, LIMITS, AppEnd, ClientEnd, InOrder
+from tests.fuzz.invariants import Broken, check, check_rest, must
+from tests.fuzz.messages import Ambiguous
+from tests.fuzz.scripts import Choices, Said, client_script
 from tests.helpers.proxy import Watcher, counting_entropy
 
 SEEDS = Path(__file__).parent / "seeds"
 EVENTS = 400  # of one program, at most
 SETTLING = 2000  # rounds in which everything must have flowed
-LARGEST = 5000
 PIECES = (1, 7, 60, 500, LARGEST)
 CLOCK_JUMPS = (0.1, 1.0, 3.0, 12.0, 61.0, 301.0)
-LIMITS = Limits(write_buffer=2048, pipeline=1024)
-LONGEST = LARGEST + 4000  # one piece that arrives, and what the gateway adds to a head
 MOST_CLIENTS = 4
-
-
-class Broken(AssertionError):
-    """Says which invariant does not hold."""
-
-
-class InOrder(dict[object, None]):
-    """Is a set that is walked in the order of its making: a program must repeat itself."""
-
-    def add(self, what: object) -> None:
-        self[what] = None
-
-    def discard(self, what: object) -> None:
-        self.pop(what, None)
-
-
-class ClientEnd:
-    """Is a client: what it wants to say, and the gateway's connection to it."""
-
-    def __init__(self, number: int, script: Script, play: "Play") -> None:
-        self.number = number
-        self.script = script
-        self.sent = 0
-        self.wire = Wire(play.later, f"192.0.2.{number}")
-        self.connection = play.connections()
-        self.wire.protocol = self.connection
-        self.connection.connection_made(self.wire)
-
-    def says(self, size: int) -> None:
-        data = self.script.data[self.sent:self.sent + size]
-        self.sent += len(data)
-        self.wire.sends(data)
-
-    @property
-    def asked(self) -> list[Asked]:
-        """Return the requests that were begun."""
-        return [asked for asked in self.script.asked if asked.start < self.sent]
-
-    @property
-    def methods(self) -> list[bytes]:
-        """Return their methods; where the head is not whole nobody can know it, and an answer has a body."""
-        return [asked.method if asked.head_end <= self.sent else b"GET" for asked in self.asked]
-
-
-class AppEnd:
-    """Is an app's end of a connection: what it answers to what it gets."""
-
-    def __init__(self, connection: UpstreamConnection, play: "Play") -> None:
-        self.connection = connection
-        self.play = play
-        self.wire = Wire(play.later, "198.51.100.1")
-        self.wire.protocol = connection
-        self.outgoing = bytearray()
-        self.answered = 0
-        self.closes = False
-        self.tunnel_from: int | None = None  # position in what was received
-
-    def takes(self, size: int) -> None:
-        self.wire.takes(size)
-        requests, _ = read_requests(bytes(self.wire.received))
-        for message in requests[self.answered:]:
-            if not self.closes and (message.is_whole or self.play.choices.pick(30) == 1):
-                self.answers(message)
-
-    def answers(self, message: Message) -> None:
-        self.answered += 1
-        mark = message.target.rpartition(b"/")[2]
-        said = app_answer(self.play.choices, mark, message.method, is_opening=b"upgrade" in message.fields)
-        if b"expect" in message.fields and self.play.choices.pick(2):
-            self.outgoing += b"HTTP/1.1 100 Continue\r\n\r\n"
-        self.outgoing += said.wire
-        self.closes = said.closes
-        self.play.said.setdefault(mark, []).append(said)
-
-    def replies(self, size: int) -> None:
-        data = bytes(self.outgoing[:size])
-        del self.outgoing[:size]
-        self.wire.sends(data)
 
 
 class Play:
@@ -210,10 +128,10 @@ class Play:
                 break
             self._step()
             await self._pass()
-            self.check()
+            check(self)
         await self._settle()
-        self.check()
-        self._check_rest()
+        check(self)
+        check_rest(self)
         await self._close()
 
     def _step(self) -> None:
@@ -331,114 +249,12 @@ class Play:
         must(len(self.connections) == 0, "a connection is still registered")
         must(not any(len(pool) for pool in self.upstream.pools), "an app connection is still known")
 
-    # Invariants.
-
-    def check(self) -> None:
-        """Raise Broken unless everything is in order."""
-        must(not self.troubles, f"an exception: {self.troubles!r}")
-        arrived: Counter[bytes] = Counter()
-        for app in self.apps:
-            self._check_app(app, arrived)
-        for client in self.clients:
-            self._check_client(client)
-            self._check_state(client)
-        asked = {one.mark: one for client in self.clients for one in client.script.asked}
-        for mark, count in arrived.items():
-            one = asked.get(mark)
-            is_repeatable = one is not None and one.method in (b"GET", b"HEAD") and not one.is_opening
-            must(count <= 1 + is_repeatable, f"{mark!r} was sent {count} times")
-        for pool in self.upstream.pools:
-            for kept in pool._idle:
-                must(kept._receiver is None and not kept._buffer and kept._framing is None, "a pooled one is busy")
-                must(not kept._is_answering and not kept._is_read_paused, "a pooled one is not clean")
-
-    def _check_app(self, app: AppEnd, arrived: "Counter[bytes]") -> None:
-        requests, rest = read_requests(bytes(app.wire.received))
-        for message in requests:
-            mark = message.target.rpartition(b"/")[2]
-            one = next((one for client in self.clients for one in client.script.asked if one.mark == mark), None)
-            if one is None:
-                must(not all(client.script.is_plain for client in self.clients), f"{mark!r} was never asked")
-                continue
-            arrived[mark] += 1
-            must(one.body.startswith(message.body), f"{mark!r} arrived with another body")
-            must(not message.is_whole or message.body == one.body, f"{mark!r} arrived with a part of its body")
-        if rest:
-            mark = requests[-1].target.rpartition(b"/")[2]
-            granted = any(said.tunnel is not None for said in self.said.get(mark, []))
-            must(granted, "bytes after an opening before its grant")
-            tunnels = [client.script.tunnel for client in self.clients if client.script.asked[-1:] and
-                       client.script.asked[-1].mark == mark]
-            must(any(tunnel.startswith(rest) for tunnel in tunnels), "a tunnel carried something else to the app")
-        must(app.wire.unsent <= LIMITS.write_buffer + LONGEST, "too much waits for an app")
-
-    def _check_client(self, client: ClientEnd) -> None:
-        got = bytes(client.wire.received)
-        for other in self.clients:
-            if other is not client:
-                must(b"c%dr" % other.number not in got and b"c%dt" % other.number not in got, "another's bytes")
-        must(b"nobody" not in got or not client.script.is_plain, "unsolicited bytes")
-        asked = client.asked
-        answers, rest = read_answers(got, client.methods, more=not client.script.is_plain)
-        for one, answer in zip(asked, answers, strict=False):
-            self._check_answer(client, one, answer)
-        if rest:
-            tunnels = [said.tunnel for said in self.said.get(asked[len(answers) - 1].mark, ()) if said.tunnel]
-            must(any(tunnel.startswith(rest) for tunnel in tunnels), "a tunnel carried something else to the client")
-        must(client.wire.unsent <= LIMITS.write_buffer + LONGEST, "too much waits for a client")
-
-    def _check_answer(self, client: ClientEnd, one: Asked, answer: Message) -> None:
-        mark = answer.value(b"x-mark")
-        if not mark:
-            must(answer.status >= 400, f"an answer of nobody's to {one.mark!r}: {answer.start!r}")
-            return
-        must(mark == one.mark, f"the answer to {mark!r} was given to {one.mark!r}")
-        if one.method == b"HEAD" or answer.status in (101, 204, 304) or b"own" in answer.fields:
-            return
-        bodies = [said.body for said in self.said[mark]]
-        must(any(body.startswith(answer.body) for body in bodies), f"{mark!r} was answered with another body")
-        if answer.is_whole:
-            must(answer.body in bodies, f"{mark!r} was answered with a part")
-        elif answer.is_until_close and client.wire.saw_end and not client.wire.saw_reset:
-            must(answer.body in bodies, f"the cut of {mark!r} cannot be seen")
-
-    def _check_state(self, client: ClientEnd) -> None:
-        connection, wire = client.connection, client.wire
-        must(len(connection._buffer) <= LIMITS.pipeline + LONGEST, "too much is kept for later")
-        if connection._state is CLOSED:
-            passage = connection._passage
-            must(not connection._buffer and connection._turn is None and connection._collecting is None,
-                 "a closed connection holds something")
-            must(passage is None or passage._connection is None, "a closed connection holds an app's")
-        elif not wire.is_closing() and not wire.has_ended:
-            must(connection._pace.is_paused is not wire.is_reading, "reading is not as it was said")
-        if connection._state is IDLE:
-            must(connection._turn is None, "an idle connection has a turn")
-
-    def _check_rest(self) -> None:
-        """Raise Broken if somebody waits for what will not come."""
-        for client in self.clients:
-            wire = client.wire
-            if wire.is_closing() or wire.is_ended or wire.has_ended or not client.script.is_plain:
-                continue
-            must(client.sent == len(client.script.data), "a client is not read")
-            answers, _ = read_answers(bytes(wire.received), client.methods)
-            must(len(answers) == len(client.script.asked), f"client {client.number} waits for an answer")
-            must(client.connection._state in (IDLE, CLOSED), f"{client.connection._state} is no rest")
-            must(wire.is_reading or client.connection._state is CLOSED, "a client is not read any more")
-
 
 def own_reply(mark: bytes, method: bytes) -> Reply:
     """Return an answer of the gateway's own."""
     body = b"own answer"
     wire = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX-Mark: %b\r\nOwn: 1\r\n\r\n" % (len(body), mark)
     return Reply(wire=wire if method == b"HEAD" else wire + body, status=200)
-
-
-def must(holds: object, otherwise: str) -> None:
-    """Raise Broken unless something holds."""
-    if not holds:
-        raise Broken(otherwise)
 
 
 # Programs.
