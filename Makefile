@@ -6,7 +6,7 @@ BENCH  := .venv-bench
 LOCK   := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test check lint types layers rolling test-deps bench wire fuzz lock clean
+.PHONY: help demo test check lint types layers rolling test-deps bench wire fuzz fuzz-connections lock clean
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -40,6 +40,9 @@ wire: $(READY) ## the same raw bytes to nginx, haproxy and us: who passes what, 
 
 fuzz: $(READY) ## a million mutated heads and bodies, read by us, h11 and llhttp alike; COUNT=1000000 SEED=1
 	@$(BIN)/python -m tests.fuzz.heads $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
+
+fuzz-connections: $(READY) ## clients, apps and the clock in any order of events; MINUTES=1 SEED=1
+	@$(BIN)/python -m tests.fuzz.connections $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 lock: $(READY) ## make both lock files anew from pyproject.toml
 	@$(BIN)/pip install -q uv
