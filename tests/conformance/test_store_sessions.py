@@ -1,13 +1,13 @@
 """What every `gateway.store.base.Sessions` does: the one on PostgreSQL and the one of the unit tests."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
-from gateway.model import AccountState, Secret
+from gateway.model import AccountState, Profile, Secret
 from gateway.store.base import Sessions
 from gateway.store.postgres import PostgresStore
 from tests.helpers.memory_store import Clock, MemoryStore
@@ -78,6 +78,36 @@ async def test_a_handle_opens_nothing_elsewhere(world: World) -> None:
     await world.sessions.open(account_id=alice, app="shop", handle=handle("a"), lifetime=HOUR, proven=FIRST)
     assert await world.sessions.live("shop", handle("b")) is None
     assert await world.sessions.live("wiki", handle("a")) is None
+
+
+async def test_a_session_is_found_by_its_id_while_it_stands(world: World) -> None:
+    """As by its handle; and not once it, its account or its time has ended."""
+    alice, bob = await world.account(), await world.account()
+    opened = [await world.sessions.open(account_id=owner, app="shop", handle=handle(name), lifetime=HOUR, proven=FIRST)
+              for owner, name in ((alice, "a"), (alice, "b"), (bob, "c"))]
+    ended, timed, blocked = (each for each in opened if each is not None)
+    assert [await world.sessions.find(each.id) for each in (ended, timed, blocked)] == [ended, timed, blocked]
+    assert await world.sessions.find(uuid4()) is None
+    await world.sessions.end(ended.id, reason="logout")
+    await world.block(bob)
+    assert [await world.sessions.find(each.id) for each in (ended, timed, blocked)] == [None, timed, None]
+    await world.wait(HOUR)
+    assert await world.sessions.find(timed.id) is None
+
+
+@pytest.mark.parametrize(("profile", "names"), [
+    (Profile(username="Alice", email="alice@shop.test"), ("Alice", "alice@shop.test")), (Profile(), ("legacy 7", "")),
+])
+async def test_a_session_names_its_user(world: World, profile: Profile, names: tuple[str, str]) -> None:
+    """By the profile's name or else the legacy id, at the opening and at each look."""
+    wanted = adoption("legacy 7")
+    wanted = replace(wanted, user=replace(wanted.user, profile=profile))
+    assert await world.store.accounts.adopt(wanted)
+    opened = await world.sessions.open(account_id=wanted.account_id, app="shop", handle=handle("a"), lifetime=HOUR,
+                                       proven=FIRST)
+    assert opened is not None
+    assert (opened.username, opened.email) == names
+    assert await world.sessions.live("shop", handle("a")) == await world.sessions.find(opened.id) == opened
 
 
 async def test_two_sessions_of_one_account_are_two(world: World) -> None:

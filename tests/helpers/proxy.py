@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import uvloop
 
+from gateway.errors import RequestRefused
 from gateway.http.head import RequestHead
 from gateway.http.rewriting import Rewrite
 from gateway.proxy.addresses import Address, Destination
@@ -26,7 +27,7 @@ from gateway.proxy.ids import RequestIds
 from gateway.proxy.limits import Limits
 from gateway.proxy.peers import Peers
 from gateway.proxy.sites import Site, Sites
-from gateway.proxy.steps import PLAIN, ClientInfo, Step
+from gateway.proxy.steps import PLAIN, Ask, ClientInfo, Reply, Step
 from gateway.proxy.surroundings import Surroundings
 from gateway.proxy.tasks import Tasks
 from gateway.proxy.upstream import Upstream
@@ -94,7 +95,10 @@ class Watcher:
 
 
 class PassAll:
-    """Is an Interceptor that lets everything pass."""
+    """Is an Interceptor that lets everything pass, and has nothing of its own."""
+
+    def own(self, head: RequestHead, client: ClientInfo) -> Ask | Reply:
+        raise RequestRefused(404, "")
 
     def examine(self, site: Site, head: RequestHead, client: ClientInfo) -> Step:
         return PLAIN

@@ -1,0 +1,35 @@
+"""What an operator is told of settings that are right."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.plan import notes, read_settings
+
+FILE = """
+[tokens]
+issuer = "http://127.0.0.1:8080"
+[[app]]
+name = "shop"
+hosts = ["*"]
+upstream = "http://127.0.0.1:8000"
+preset = "django"
+source = "users"
+{access}
+[source.users]
+adapter = "sql"
+preset = "django"
+url = "sqlite:users.db"
+"""
+REQUIRES = '[[app.access]]\npath = "/admin"\nrequire = "{what}"\n'
+
+
+@pytest.mark.parametrize(("access", "is_said"), [
+    ("", True), (REQUIRES.format(what="nothing"), True), (REQUIRES.format(what="session"), False),
+])
+def test_what_a_block_does_not_end_is_said(tmp_path: Path, access: str, *, is_said: bool) -> None:
+    """Access to the app ends with it only where a session is required."""
+    file = tmp_path / "sluicegate.toml"
+    file.write_text(FILE.format(access=access))
+    said = "\n".join(notes(read_settings(file, {})))
+    assert ('needs [[app.access]] with require = "session"' in said) is is_said
