@@ -56,7 +56,6 @@ FILE = """
 [listen]
 public = "127.0.0.1:{public}"
 {listen}
-
 [private]
 listen = "127.0.0.1:{private}"
 token = "env:TEST_TOKEN"

@@ -496,7 +496,7 @@ async def ended(start: Start, folder: Path, database: Secret, site: Site, taken:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "gateway", "serve", "--config", configuration.file, env=environ,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(3 * PATIENCE):  # a dozen starts, of two processes each, share this machine
         said, _ = await process.communicate()
     assert process.returncode is not None
     return Ending(code=process.returncode, said=said.decode(), names=names)
