@@ -159,6 +159,24 @@ async def test_what_users_post_is_told_too(told: ShopStage) -> None:
     assert told.shop.got[-1].values("x-forwarded-user") == ["bob"]
 
 
+async def test_a_flood_of_forged_tokens_is_told_to_wait(told: ShopStage) -> None:
+    """Beyond its budget it is not looked at; who is known goes on, and the metrics tell of it."""
+    browser = await logged_in(told)
+    head, payload, _ = browser.cookies[ACCESS].split(".")
+    before = len(told.shop.got)
+    pages = [await Browser(told.gateway.url, {ACCESS: f"{head}.{payload}.{number:086d}"}).get("/cart")
+             for number in range(130)]
+    assert [page.status for page in pages[:100]] == [200] * 100
+    waiting = [page for page in pages if page.status == 429]
+    assert waiting
+    assert all(page.values("retry-after") for page in waiting)
+    assert all(heard(request) == {key: [] for key in IDENTITY} for request in told.shop.got[before:])
+    assert (await browser.get("/cart")).status == 200
+    assert told.shop.got[-1].values("x-forwarded-user") == ["alice"]
+    metrics = (await told.gateway.ask("/metrics")).text
+    assert f'sluicegate_token_verifications_total{{outcome="over_budget"}} {len(waiting)}.0' in metrics
+
+
 async def test_a_new_worker_tells_the_name_without_the_store(
     database: Secret, tmp_path: Path, postgres_line: tuple[Relay, Secret],
 ) -> None:
