@@ -13,17 +13,7 @@ from typing import assert_never, cast
 from gateway.errors import AppUnavailable, RequestRefused, SluicegateError
 from gateway.http.fields import given_request_id
 from gateway.http.head import RequestHead, parse_request
-from gateway.proxy.answering import (
-    CLOSED,
-    COLLECTING,
-    HANDLING,
-    IDLE,
-    LATE,
-    LINGERING,
-    PASSING,
-    Answering,
-    State,
-)
+from gateway.proxy.answering import CLOSED, COLLECTING, HANDLING, IDLE, LATE, LINGERING, PASSING, Answering, State
 from gateway.proxy.collection import Collection
 from gateway.proxy.pace import BodyPace, Pace
 from gateway.proxy.passage import Passage
@@ -266,7 +256,8 @@ class ClientConnection(Answering, asyncio.Protocol):
 
     def passed(self, *, close: bool) -> None:
         """End a passage well."""
-        self._settle_body()
+        if self._turn is not None and not self._turn.is_read:
+            self._settle_body()
         now = self._around.clock()
         self.end(now, close=close)
         if self._buffer or self._is_eof or self._pace.is_paused:
