@@ -213,9 +213,12 @@ class GatewayProcess:
     @property
     def workers(self) -> list[int]:
         """Its workers, the oldest first."""
-        children = [child for child in psutil.Process(self.pid).children() if child.status() != psutil.STATUS_ZOMBIE]
-        return [child.pid for child in sorted(children, key=psutil.Process.create_time)
-                if "gateway.server.worker" in child.cmdline()]
+        found = []
+        for child in psutil.Process(self.pid).children():
+            with contextlib.suppress(psutil.Error):  # it may end while it is looked at
+                if "gateway.server.worker" in child.cmdline():  # a zombie has none
+                    found.append((child.create_time(), child.pid))
+        return [pid for _, pid in sorted(found)]
 
     def events(self, event: str) -> list[dict[str, object]]:
         """Return the lines of the operator's log that say this."""
