@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from gateway.errors import AppUnavailable, RequestRefused
 from gateway.http.lines import (
+    LENGTH_DIGITS,
     WEBSOCKET,
     check_octets,
     framing,
@@ -47,6 +48,7 @@ _usual_response = re.compile(
     rb"HTTP/1\.1 ([2-5][0-9][0-9]) (" + VALUE + rb"*+)\r\n" + _FIELD_LINES + rb"++\r\n",
 ).match
 _VERSION = b" HTTP/1.1"
+NO_CONTENT = 204
 
 _is_target = re.compile(rb"[\x21\x22\x24-\x7e\x80-\xff]++").fullmatch
 _is_version = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
@@ -67,20 +69,24 @@ class HeadLimits:
 
 
 class _Head:
-    """Is what request and response heads share. A plain class: a frozen dataclass costs 2 µs more."""
+    """Is what request and response heads share. Plain classes: a frozen dataclass costs 2 µs more.
 
-    __slots__ = (
-        "_fields", "content_length", "is_chunked", "is_http_10", "is_persistent", "marked", "raw", "size",
-    )
+    A new head means what it means without any marked field: HTTP/1.1, persistent, nothing said of a body.
+    """
 
-    def __init__(self, raw: bytes, marked: Sequence[MarkedLine], size: int, *, is_http_10: bool,
-                 framing: tuple[int | None, bool], is_persistent: bool) -> None:
+    __slots__ = ("_fields", "_found", "content_length", "is_chunked", "is_http_10", "is_persistent", "is_usual",
+                 "marked", "raw", "size")
+
+    def __init__(self, raw: bytes, marked: Sequence[MarkedLine], size: int) -> None:
         self.raw = raw
         self.marked = marked
         self.size = size
-        self.is_http_10 = is_http_10
-        self.is_persistent = is_persistent
-        self.content_length, self.is_chunked = framing
+        self.content_length: int | None = None
+        self.is_chunked = False
+        self.is_http_10 = False
+        self.is_persistent = True
+        self.is_usual = False
+        self._found: Mapping[bytes, Sequence[bytes]] | None = None
         self._fields: tuple[tuple[bytes, bytes], ...] | None = None
 
     @property
@@ -90,6 +96,13 @@ class _Head:
             lines = (line.partition(b":") for line in self.raw[2:-2].split(b"\r\n") if line)
             self._fields = tuple((name, value.strip(b" \t")) for name, _, value in lines)
         return self._fields
+
+    @property
+    def marked_values(self) -> Mapping[bytes, Sequence[bytes]]:
+        """Return the values of the marked fields by lower-case name."""
+        if self._found is None:
+            self._found = gather(self.marked)
+        return self._found
 
     def values(self, name: bytes) -> list[bytes]:
         """Return the values of every field of this name (lower case), in order."""
@@ -103,33 +116,36 @@ class RequestHead(_Head):
     the head took, the blank line included. `cookie` joins several Cookie fields by `; `, `forwarded_for`
     several X-Forwarded-For by `, `. `upgrade` is `websocket` for a request that opens a WebSocket, else None.
     `raw` are the field lines, from the CRLF before the first to the CRLF after the last; `marked` those of
-    them that a proxy acts on, `marked_values` their values by lower-case name.
+    them that a proxy acts on. `has_body` says whether bytes of a body follow; a Content-Length of 0 announces
+    none. `is_usual`: of the marked fields there are only a Host, at most one Cookie, and keep-alive.
     """
 
-    __slots__ = ("cookie", "expects_continue", "forwarded_for", "host", "marked_values", "method", "target", "upgrade")
+    __slots__ = ("cookie", "expects_continue", "forwarded_for", "has_body", "host", "method", "target", "upgrade")
 
-    method: bytes
-    target: bytes
-    host: bytes
-    expects_continue: bool
-    cookie: bytes | None
-    forwarded_for: bytes | None
-    upgrade: bytes | None
-    marked_values: Mapping[bytes, Sequence[bytes]]
-
-    @property
-    def has_body(self) -> bool:
-        """Say whether bytes of a body follow; a Content-Length of 0 announces none."""
-        return self.is_chunked or bool(self.content_length)
+    def __init__(self, method: bytes, target: bytes, raw: bytes, marked: Sequence[MarkedLine], size: int) -> None:
+        super().__init__(raw, marked, size)
+        self.method = method
+        self.target = target
+        self.host = b""
+        self.cookie: bytes | None = None
+        self.forwarded_for: bytes | None = None
+        self.has_body = False
+        self.expects_continue = False
+        self.upgrade: bytes | None = None
 
 
 class ResponseHead(_Head):
-    """Is the head of an app's answer, an interim one included; `size`, `raw` and `marked` as in a request."""
+    """Is the head of an app's answer, an interim one included; `size`, `raw` and `marked` as in a request.
+
+    `is_usual`: the marked fields, if any, are one framing and keep-alive, so all of them may travel.
+    """
 
     __slots__ = ("reason", "status")
 
-    status: int
-    reason: bytes
+    def __init__(self, status: int, reason: bytes, raw: bytes, marked: Sequence[MarkedLine], size: int) -> None:
+        super().__init__(raw, marked, size)
+        self.status = status
+        self.reason = reason
 
 
 def parse_request(buffer: bytes, limits: HeadLimits) -> RequestHead | None:
@@ -145,7 +161,31 @@ def parse_request(buffer: bytes, limits: HeadLimits) -> RequestHead | None:
     raw = buffer[line_end:size - 2]
     if size > limits.head_bytes or line_end > limits.request_line or raw.count(b"\r\n") > limits.fields + 1:
         return _parse_request_strictly(buffer, limits)
-    return _understand_request(match[1], match[2], raw, find_in_request(raw), size, is_http_10=False)
+    head = RequestHead(match[1], match[2], raw, find_in_request(raw), size)
+    if not _is_usual_request(head):
+        _understand_request(head)
+    return head
+
+
+def _is_usual_request(head: RequestHead) -> bool:
+    """Draw the meaning of a head whose marked fields are the usual ones, as nearly everyone writes them.
+
+    Says False, having changed nothing, where `_understand_request` must look: that costs 2 µs more.
+    """
+    host = cookie = None
+    for _, name, value in head.marked:
+        if name == b"Host" and host is None:
+            host = value
+        elif name == b"Cookie" and cookie is None:
+            cookie = value.rstrip(b" ")
+        elif name != b"Connection" or value != b"keep-alive":
+            return False
+    if host is None or not is_authority(host):
+        return False
+    head.host = host.lower()
+    head.cookie = cookie
+    head.is_usual = True
+    return True
 
 
 def _parse_request_strictly(buffer: bytes, limits: HeadLimits) -> RequestHead | None:
@@ -169,7 +209,10 @@ def _parse_request_strictly(buffer: bytes, limits: HeadLimits) -> RequestHead | 
     marked = [line for line in split_lines(raw, _bad_request) if is_marked_in_request(line[1])]
     if target[:1] != b"/" and target != b"*":
         target, raw, marked = _reduce_absolute(method, target, raw, marked)
-    return _understand_request(method, target, raw, marked, end + 4, is_http_10=is_http_10)
+    understood = RequestHead(method, target, raw, marked, end + 4)
+    understood.is_http_10 = is_http_10
+    _understand_request(understood)
+    return understood
 
 
 def _bad_request(reason: str) -> RequestRefused:
@@ -219,25 +262,19 @@ def _reduce_absolute(method: bytes, target: bytes, raw: bytes,
     return rest, raw, reduced
 
 
-def _understand_request(method: bytes, target: bytes, raw: bytes, marked: Sequence[MarkedLine], size: int,
-                        *, is_http_10: bool) -> RequestHead:
+def _understand_request(head: RequestHead) -> None:
     """Draw the meaning of a well-formed head from its marked fields."""
-    found = gather(marked)
-    host = _only_host(found.get(b"host", ()))
-    head = RequestHead(raw, marked, size, is_http_10=is_http_10,
-                       framing=framing(found, _bad_request, is_http_10=is_http_10),
-                       is_persistent=is_persistent(found, is_http_10=is_http_10))
-    head.marked_values = found
-    head.method = method
-    head.target = target
-    head.host = host
+    found = head.marked_values
+    head.host = _only_host(found.get(b"host", ()))
+    head.content_length, head.is_chunked = framing(found, _bad_request, is_http_10=head.is_http_10)
+    head.has_body = head.is_chunked or bool(head.content_length)
+    head.is_persistent = is_persistent(found, is_http_10=head.is_http_10)
     cookies = found.get(b"cookie")
     head.cookie = b"; ".join(cookies) if cookies else None
     forwarded = found.get(b"x-forwarded-for")
     head.forwarded_for = b", ".join(forwarded) if forwarded else None
     head.expects_continue = b"expect" in found and _expects_continue(found[b"expect"], head)
     head.upgrade = WEBSOCKET if b"upgrade" in found and _opens_websocket(found, head) else None
-    return head
 
 
 def _only_host(hosts: Sequence[bytes]) -> bytes:
@@ -279,7 +316,28 @@ def parse_response(buffer: bytes, limits: HeadLimits, *, expects_upgrade: bool =
     raw = buffer[match.end(2):size - 2]
     if size > limits.head_bytes or raw.count(b"\r\n") > limits.fields + 1:
         return _parse_response_strictly(buffer, limits)
-    return _understand_response(int(match[1]), match[2], raw, find_in_response(raw), size, is_http_10=False)
+    head = ResponseHead(int(match[1]), match[2], raw, find_in_response(raw), size)
+    if not _is_usual_response(head):
+        _understand_response(head)
+    return head
+
+
+def _is_usual_response(head: ResponseHead) -> bool:
+    """Draw the meaning of an answer's head like `_is_usual_request`; a 204 has no framing that could travel."""
+    length, is_chunked = None, False
+    for _, name, value in head.marked:
+        if name == b"Content-Length" and length is None and value.isdigit() and len(value) <= LENGTH_DIGITS:
+            length = int(value)
+        elif name == b"Transfer-Encoding" and value == b"chunked" and not is_chunked:
+            is_chunked = True
+        elif name != b"Connection" or value != b"keep-alive":
+            return False
+    if (is_chunked and length is not None) or head.status == NO_CONTENT:
+        return False
+    head.content_length = length
+    head.is_chunked = is_chunked
+    head.is_usual = True
+    return True
 
 
 def _parse_response_strictly(buffer: bytes, limits: HeadLimits, *,
@@ -306,17 +364,14 @@ def _parse_response_strictly(buffer: bytes, limits: HeadLimits, *,
     marked = [line for line in split_lines(raw, AppUnavailable) if is_marked_in_response(line[1])]
     if match[2] == b"101" and (match[1] == b"0" or not switches_to_websocket(gather(marked))):
         raise AppUnavailable("The app switched to another protocol than it was asked for.")
-    reason = match[3] or b""
-    return _understand_response(int(match[2]), reason, raw, marked, end + 4, is_http_10=match[1] == b"0")
+    understood = ResponseHead(int(match[2]), match[3] or b"", raw, marked, end + 4)
+    understood.is_http_10 = match[1] == b"0"
+    _understand_response(understood)
+    return understood
 
 
-def _understand_response(status: int, reason: bytes, raw: bytes, marked: Sequence[MarkedLine], size: int,
-                         *, is_http_10: bool) -> ResponseHead:
+def _understand_response(head: ResponseHead) -> None:
     """Draw the meaning of a well-formed answer's head from its marked fields."""
-    found = gather(marked)
-    head = ResponseHead(raw, marked, size, is_http_10=is_http_10,
-                        framing=framing(found, AppUnavailable, is_http_10=is_http_10),
-                        is_persistent=is_persistent(found, is_http_10=is_http_10))
-    head.status = status
-    head.reason = reason
-    return head
+    found = head.marked_values
+    head.content_length, head.is_chunked = framing(found, AppUnavailable, is_http_10=head.is_http_10)
+    head.is_persistent = is_persistent(found, is_http_10=head.is_http_10)

@@ -12,8 +12,10 @@ WEBSOCKET = b"websocket"  # the one protocol to which a connection may be switch
 
 Refusal = Callable[[str], Exception]
 
+LENGTH_DIGITS = 18  # a Content-Length of more overflows somebody's 64 bits
+
 is_token = re.compile(TOKEN + rb"++").fullmatch
-_is_length = re.compile(rb"[0-9]{1,18}").fullmatch
+_is_length = re.compile(rb"[0-9]{1,%d}" % LENGTH_DIGITS).fullmatch
 _LEGAL = bytes(range(0x20, 0x7F)) + b"\t\r\n" + bytes(range(0x80, 0x100))
 
 

@@ -58,8 +58,9 @@ def seen(head: RequestHead | ResponseHead | None) -> object:
     """Return everything that a head says."""
     if head is None:
         return None
-    slots = [slot for kind in type(head).__mro__ for slot in getattr(kind, "__slots__", ())]
-    return [(slot, getattr(head, slot)) for slot in slots if slot != "_fields"], head.fields
+    slots = [slot for kind in type(head).__mro__ for slot in getattr(kind, "__slots__", ()) if slot[0] != "_"]
+    said = [slot for slot in (*slots, "fields", "marked_values") if slot != "is_usual"]  # which way it took
+    return [(slot, getattr(head, slot)) for slot in said]
 
 
 def outcome(parse: Callable[..., RequestHead | ResponseHead | None], *args: object, **options: object) -> object:

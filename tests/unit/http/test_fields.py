@@ -77,13 +77,18 @@ class TestRequest:
                         b"X-Forwarded-Host: b.test:81\r\nX-Request-Id: r\r\n\r\n")
 
     @pytest.mark.parametrize("field", [
-        b"Connection: keep-alive", b"connection:close ", b"Keep-Alive: 5", b"Proxy-Connection: keep-alive",
+        b"Connection: Keep-Alive, x", b"connection:close ", b"Keep-Alive: 5", b"Proxy-Connection: keep-alive",
         b"TE: trailers", b"Upgrade: websocket", b"HTTP2-Settings: x", b"Proxy-Authorization: Basic x",
         b"Proxy-Authenticate: x", b"Proxy: http://evil/",
     ])
     def test_hop_by_hop_fields_end_here(self, field: bytes) -> None:
         """They are about this connection, not the next (RFC 9110 7.6.1)."""
         assert passed(b"A: 1", field, b"B: 2") == [b"A: 1", b"B: 2"]
+
+    def test_a_plain_keep_alive_travels(self) -> None:
+        """The gateway says the same of its own connections, so a usual head is not touched because of it."""
+        assert passed(b"Connection: keep-alive", b"A: 1") == [b"Connection: keep-alive", b"A: 1"]
+        assert backward(b"Connection: keep-alive", b"A: 1") == [b"Connection: keep-alive", b"A: 1"]
 
     def test_nominated_fields_end_here(self) -> None:
         """What Connection names is removed, in any case and as often as it occurs."""
@@ -226,7 +231,7 @@ class TestResponse:
         assert forward_response(response(b"A: 1", line=line), close=False) == sent + b"\r\nA: 1\r\n\r\n"
 
     @pytest.mark.parametrize("field", [
-        b"Connection: keep-alive", b"Keep-Alive: timeout=5", b"Upgrade: h2c", b"Proxy-Authenticate: Basic",
+        b"connection: Keep-Alive", b"Keep-Alive: timeout=5", b"Upgrade: h2c", b"Proxy-Authenticate: Basic",
         b"Proxy-Connection: close", b"TE: x",
     ])
     def test_hop_by_hop_fields_end_here(self, field: bytes) -> None:
@@ -366,3 +371,20 @@ def test_each_line_has_its_own_fate(lines: list[bytes], is_trusted: bool) -> Non
     """What travels of several lines is what travels of each alone, in order, however much they look alike."""
     alone = [left for line in lines for left in passed(line, is_trusted=is_trusted)]
     assert passed(*lines, is_trusted=is_trusted) == alone
+
+
+USUAL = st.sampled_from([
+    b"A: 1", b"a:", b"Cookie: a=1", b"Cookie: sluicegate-a=1; b=2", b"Cookie: sluicegate-a=1", b"Cookie:\ta=1 ; b=2 ",
+    b"Connection: keep-alive", b"B: Cookie: sluicegate-a=1", b"X-Cookie: sluicegate-a=1", b"Cookie-Policy: x",
+])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(USUAL, max_size=8))
+def test_a_usual_head_travels_like_any_other(lines: list[bytes]) -> None:
+    """The short way and the long one give the app the same lines, but for the keep-alive."""
+    short, long = request(*lines), request(*lines)
+    long.is_usual = False
+    ways = [forward_request(head, peer=b"::1", scheme=b"http", is_trusted=False, request_id=b"r")
+            for head in (short, long)]
+    assert ways[0].replace(b"\r\nConnection: keep-alive", b"") == ways[1]
