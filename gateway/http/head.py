@@ -117,10 +117,14 @@ class RequestHead(_Head):
     several X-Forwarded-For by `, `. `upgrade` is `websocket` for a request that opens a WebSocket, else None.
     `raw` are the field lines, from the CRLF before the first to the CRLF after the last; `marked` those of
     them that a proxy acts on. `has_body` says whether bytes of a body follow; a Content-Length of 0 announces
-    none. `is_usual`: of the marked fields there are only a Host, at most one Cookie, and keep-alive.
+    none. `keeps_open`: after its answer the connection may carry another request. To HTTP/1.0 it never may: the word
+    of its keep-alive would have to be given, for nobody today; nor after the opening of a WebSocket that was not
+    granted: whether a client that did not wait has sent frames or requests, only itself can know. `is_usual`: of
+    the marked fields there are only a Host, at most one Cookie, and keep-alive.
     """
 
-    __slots__ = ("cookie", "expects_continue", "forwarded_for", "has_body", "host", "method", "target", "upgrade")
+    __slots__ = ("cookie", "expects_continue", "forwarded_for", "has_body", "host", "keeps_open", "method", "target",
+                 "upgrade")
 
     def __init__(self, method: bytes, target: bytes, raw: bytes, marked: Sequence[MarkedLine], size: int) -> None:
         super().__init__(raw, marked, size)
@@ -132,6 +136,7 @@ class RequestHead(_Head):
         self.has_body = False
         self.expects_continue = False
         self.upgrade: bytes | None = None
+        self.keeps_open = True
 
 
 class ResponseHead(_Head):
@@ -275,6 +280,7 @@ def _understand_request(head: RequestHead) -> None:
     head.forwarded_for = b", ".join(forwarded) if forwarded else None
     head.expects_continue = b"expect" in found and _expects_continue(found[b"expect"], head)
     head.upgrade = WEBSOCKET if b"upgrade" in found and _opens_websocket(found, head) else None
+    head.keeps_open = head.is_persistent and not head.is_http_10 and head.upgrade is None
 
 
 def _only_host(hosts: Sequence[bytes]) -> bytes:

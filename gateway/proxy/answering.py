@@ -56,16 +56,9 @@ class Answering:
 
     @property
     def _must_close(self) -> bool:
-        """Whether the current answer has to be the connection's last.
-
-        To HTTP/1.0 it always is: the word of its keep-alive would have to be given, for nobody today. And to
-        the opening of a WebSocket that was not granted: whether a client that did not wait has sent frames or
-        requests, only itself can know.
-        """
+        """Whether the current answer has to be the connection's last."""
         turn = self._turn
-        head = turn.head if turn is not None else None
-        return (head is None or not head.is_persistent or head.is_http_10 or head.upgrade is not None
-                or self._register.is_draining)
+        return turn is None or turn.head is None or not turn.head.keeps_open or self._register.is_draining
 
     def write(self, data: bytes) -> None:
         """Send bytes of the current answer."""

@@ -17,7 +17,6 @@ from gateway.proxy.answering import CLOSED, COLLECTING, HANDLING, IDLE, LATE, LI
 from gateway.proxy.collection import Collection
 from gateway.proxy.pace import BodyPace, Pace
 from gateway.proxy.passage import Passage
-from gateway.proxy.sites import Site
 from gateway.proxy.steps import OWN_PATH, Ask, ClientInfo, Intercept, Pass, Reply, Standing, WholeRequest
 from gateway.proxy.surroundings import Register, Surroundings
 from gateway.proxy.tunnel import Tunnel
@@ -124,9 +123,10 @@ class ClientConnection(Answering, asyncio.Protocol):
             self._transport.close()
 
     def _open(self, head: RequestHead | None, now: float) -> Turn:
-        around = self._around
-        client = self._peer if head is None else around.peers.walk(self._peer, head)
-        given = given_request_id(head) if head is not None and client.is_trusted else None
+        around, client, given = self._around, self._peer, None
+        if client.is_trusted and head is not None:
+            client = around.peers.walk(client, head)
+            given = given_request_id(head)
         self._turn = turn = Turn(head, client, given or around.request_ids.take(), now)
         return turn
 
@@ -135,31 +135,33 @@ class ClientConnection(Answering, asyncio.Protocol):
         turn = self._open(head, now)
         try:
             if head.target.startswith(OWN_PATH):
-                self._take(self._around.interceptor.own(head, turn.client), None, head, turn)
+                self._take(self._around.interceptor.own(head, turn.client), head, turn)
                 return
             turn.site = site = self._around.sites.find(head.host, head.target)
             if site is None:
                 raise RequestRefused(421, "No application is served under this name.")
             step = self._around.interceptor.examine(site, head, turn.client)
             if isinstance(step, Pass):
-                self._pass(step, site, head, turn)
+                self._pass(step, turn)
             else:
-                self._take(step, site, head, turn)
+                self._take(step, head, turn)
         except RequestRefused as refusal:
             self.fail(refusal)
         except Exception as error:  # noqa: BLE001  # the outer shell: one request fails, not the worker
             self.crash(error, turn)
 
-    def _pass(self, step: Pass, site: Site, head: RequestHead, turn: Turn) -> None:
+    def _pass(self, step: Pass, turn: Turn) -> None:
         """Send a request on to its app; raises RequestRefused."""
         passage = self._passage
         if passage is None:
             self._passage = passage = Passage(self)
         body, self._buffer = self._buffer, b""
         self._state = PASSING
-        self._buffer = passage.begin(step, site, head, body, turn.client, request_id=turn.request_id)
+        self._buffer = passage.begin(step, turn, body)
+        if passage.is_request_whole:
+            return
         # A client that waits for 100 is not slow: its pace is measured from the body's first byte on.
-        if not passage.is_request_whole and (body or not head.expects_continue):
+        if body or turn.head is None or not turn.head.expects_continue:
             self._begin_body()
 
     def _begin_body(self) -> None:
@@ -186,7 +188,7 @@ class ClientConnection(Answering, asyncio.Protocol):
         else:
             self.fail(refusal)
 
-    def _take(self, step: Ask | Intercept | Reply, site: Site | None, head: RequestHead, turn: Turn) -> None:
+    def _take(self, step: Ask | Intercept | Reply, head: RequestHead, turn: Turn) -> None:
         """Do what the interceptor said; raises RequestRefused."""
         match step:
             case Intercept():
@@ -200,7 +202,7 @@ class ClientConnection(Answering, asyncio.Protocol):
                 self._collect(data)
             case Ask():
                 self._state = HANDLING
-                self._around.tasks.start(self._guard(self._ask(step, site, head, turn), turn))
+                self._around.tasks.start(self._guard(self._ask(step, turn), turn))
             case Reply():
                 self.reply(step, turn)
             case _:
@@ -245,20 +247,19 @@ class ClientConnection(Answering, asyncio.Protocol):
     async def _handle(self, step: Intercept, request: WholeRequest, turn: Turn) -> None:
         self.reply(await step.handler(request), turn)
 
-    async def _ask(self, step: Ask, site: Site | None, head: RequestHead, turn: Turn) -> None:
+    async def _ask(self, step: Ask, turn: Turn) -> None:
         said = await step.decide()
         if isinstance(said, Reply):
             self.reply(said, turn)
-        elif self._state is HANDLING and site is not None:
-            self._pass(said, site, head, turn)
+        elif self._state is HANDLING:
+            self._pass(said, turn)
 
     # What a passage tells.
 
-    def passed(self, *, close: bool) -> None:
+    def passed(self, now: float, *, close: bool) -> None:
         """End a passage well."""
         if self._turn is not None and not self._turn.is_read:
             self._settle_body()
-        now = self._around.clock()
         self.end(now, close=close)
         if self._buffer or self._is_eof or self._pace.is_paused:
             self._advance(now)

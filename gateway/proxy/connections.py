@@ -19,14 +19,14 @@ class Connections:
     listeners, `drain`, then `Tasks.close`, then each `Upstream.close`.
     """
 
-    __slots__ = ("_around", "_emptied", "_is_draining", "_open", "_timer")
+    __slots__ = ("_around", "_emptied", "_open", "_timer", "is_draining")
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._open: set[OpenConnection] = set()
         self._emptied = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._is_draining = False
+        self.is_draining = False
 
     def __call__(self, announced: ClientInfo | None = None) -> ClientConnection:
         """Make the protocol of one connection; `announced` is its client, where a balancer has named one."""
@@ -35,18 +35,13 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
-    @property
-    def is_draining(self) -> bool:
-        """Whether each connection closes after its exchange."""
-        return self._is_draining
-
     def start(self) -> None:
         """Look after the time limits from now on."""
         self._timer = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._tick)
 
     def wind_down(self) -> None:
         """Let each connection close after the exchange that runs, or after the next one."""
-        self._is_draining = True
+        self.is_draining = True
 
     async def drain(self, grace: float, *, quiet: float = 0.0) -> None:
         """End every connection: after its next answer, when it was idle for `quiet` seconds, or after `grace`.

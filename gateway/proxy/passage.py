@@ -14,8 +14,8 @@ from gateway.http.fields import SWITCHING_PROTOCOLS, forward_request, forward_re
 from gateway.http.head import RequestHead, ResponseHead
 from gateway.http.rewriting import Rewrite
 from gateway.proxy.pool import ANY, NEVER, RECENT
-from gateway.proxy.sites import Site
-from gateway.proxy.steps import PLAIN, ClientInfo, Pass, Standing
+from gateway.proxy.steps import PLAIN, Pass, Standing
+from gateway.proxy.turn import Turn
 from gateway.proxy.upstream_connection import UpstreamConnection
 
 SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})  # RFC 9110 9.2.1; TRACE is refused before
@@ -36,8 +36,8 @@ class Crossing(Protocol):
     def switched(self, answer: bytes, app: UpstreamConnection, standing: Standing | None) -> None:
         """Become a tunnel on an app's connection; `answer` is the grant."""
 
-    def passed(self, *, close: bool) -> None:
-        """Learn that the whole answer was written."""
+    def passed(self, now: float, *, close: bool) -> None:
+        """Learn that the whole answer was written, and when."""
 
     def broken(self, error: AppUnavailable) -> None:
         """Learn that the answer, or the rest of it, will not come."""
@@ -64,13 +64,15 @@ class Passage:
         self._unchunked: ChunkedBody | None = None
         self.is_request_whole = True
 
-    def begin(self, step: Pass, site: Site, head: RequestHead, body: bytes, client: ClientInfo, *,
-              request_id: bytes) -> bytes:
+    def begin(self, step: Pass, turn: Turn, body: bytes) -> bytes:
         """Send a request on with what came of its body, and return the bytes beyond it.
 
         Raises RequestRefused for a malformed chunk, before anything was sent.
         """
-        framing = request_framing(head)
+        site, head, client = turn.site, turn.head, turn.client
+        assert site is not None
+        assert head is not None
+        framing = request_framing(head) if head.has_body else None
         size = framing.feed(body) if framing is not None else 0
         self._head = head
         self._framing = framing
@@ -80,7 +82,7 @@ class Passage:
             self._origin = client.origin(head.host)
         self.is_request_whole = is_whole = framing is None or framing.is_complete
         wire = forward_request(head, peer=client.peer.encode(), scheme=client.scheme,
-                               is_trusted=client.is_trusted, request_id=request_id, extra=step.to_app,
+                               is_trusted=client.is_trusted, request_id=turn.request_id, extra=step.to_app,
                                keeps_expect=head.expects_continue)
         reuse = ANY if framing is None and head.method in SAFE_METHODS else RECENT
         if head.upgrade is not None:
@@ -176,8 +178,10 @@ class Passage:
 
     def finished(self) -> None:
         """End the exchange well."""
+        assert self._connection is not None
+        now = self._connection.touched
         self._forget()
-        self._crossing.passed(close=self._close or not self.is_request_whole)
+        self._crossing.passed(now, close=self._close or not self.is_request_whole)
 
     def failed(self, error: AppUnavailable) -> None:
         """End the exchange badly."""

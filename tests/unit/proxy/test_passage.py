@@ -8,6 +8,7 @@ from gateway.http.rewriting import Rewrite
 from gateway.proxy.passage import Passage
 from gateway.proxy.sites import Site
 from gateway.proxy.steps import ClientInfo, Pass
+from gateway.proxy.turn import Turn
 from tests.helpers.desk import App, Desk
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -29,7 +30,7 @@ class ClientSide:
         self.events.append(status)
         return self.must_close
 
-    def passed(self, *, close: bool) -> None:
+    def passed(self, now: float, *, close: bool) -> None:
         self.events.append("close" if close else "keep")
 
     def broken(self, error: AppUnavailable) -> None:
@@ -54,7 +55,9 @@ class Bridge:
         assert head is not None
         site = Site(name="shop", hosts=("*",), upstream=self.desk.upstream, rewrite=rewrite)
         info = ClientInfo(peer="192.0.2.1", address="192.0.2.1", scheme=b"https", is_trusted=False)
-        return self.passage.begin(Pass(to_client=extra), site, head, request[head.size:], info, request_id=b"id")
+        turn = Turn(head, info, b"id", 0.0)
+        turn.site = site
+        return self.passage.begin(Pass(to_client=extra), turn, request[head.size:])
 
 
 def request(*lines: bytes, method: bytes = b"GET", version: bytes = b"1.1") -> bytes:
