@@ -32,36 +32,36 @@ _read_trailer = re.compile(rb"(" + TOKEN + rb"++):" + VALUE + rb"*+\r\n").fullma
 class Framing(Protocol):
     """Counts the bytes of one body.
 
-    `feed` returns how many of the given bytes belong to the body in its wire form; fewer than given when
-    it ends among them. It raises what the framing was told to raise when the form is broken.
+    `feed` returns where the body ends among the given bytes, which count from `start` on; their length while it
+    goes on. It raises what the framing was told to raise when the form is broken.
     """
 
     @property
     def is_complete(self) -> bool:
         """Say whether the last byte was seen; never for a body that ends with the connection."""
 
-    def feed(self, data: bytes) -> int:
+    def feed(self, data: bytes, start: int = 0) -> int:
         """Count the next bytes that arrived."""
 
 
 class SizedBody:
     """Counts a body of a known length."""
 
-    __slots__ = ("left",)
+    __slots__ = ("is_complete", "left")
 
     def __init__(self, length: int) -> None:
         self.left = length
+        self.is_complete = not length
 
-    @property
-    def is_complete(self) -> bool:
-        """Say whether nothing is left."""
-        return not self.left
-
-    def feed(self, data: bytes) -> int:
+    def feed(self, data: bytes, start: int = 0) -> int:
         """Count bytes down."""
-        taken = min(len(data), self.left)
-        self.left -= taken
-        return taken
+        left = self.left - len(data) + start
+        if left > 0:
+            self.left = left
+            return len(data)
+        self.left = 0
+        self.is_complete = True
+        return len(data) + left
 
 
 class UntilClose:
@@ -70,7 +70,7 @@ class UntilClose:
     __slots__ = ()
     is_complete = False
 
-    def feed(self, data: bytes) -> int:
+    def feed(self, data: bytes, start: int = 0) -> int:  # noqa: ARG002  # as every framing
         """Take everything."""
         return len(data)
 
@@ -95,9 +95,9 @@ class ChunkedBody:
         # A plain function: a bound method kept here would be a cycle, and the collector rarely runs.
         self._step: Callable[[ChunkedBody, bytes, int], int] = ChunkedBody._size
 
-    def feed(self, data: bytes) -> int:
+    def feed(self, data: bytes, start: int = 0) -> int:
         """Scan the next bytes; a line may be cut anywhere between two calls."""
-        position = 0
+        position = start
         while position < len(data) and not self.is_complete:
             position = self._step(self, data, position)
         return position

@@ -80,8 +80,7 @@ def forward_request(head: RequestHead, *, peer: bytes, scheme: bytes, is_trusted
     connection to the app we would say the same.
     """
     if head.is_usual and not is_trusted and body_length is None:
-        return b"%b %b HTTP/1.1%b%b%b\r\n" % (
-            head.method, head.target, _without_own_cookies(head), extra, _written(head, peer, scheme, request_id))
+        return b"%b%b%b\r\n" % (_without_own_cookies(head), extra, _written(head, peer, scheme, request_id))
     raw = _onward(head, _KEPT[is_trusted, body_length is None], keeps_expect=keeps_expect and not head.is_http_10)
     length = b"" if body_length is None else b"Content-Length: %d\r\n" % body_length
     forwarding = _appended if is_trusted else _written
@@ -92,13 +91,13 @@ def forward_request(head: RequestHead, *, peer: bytes, scheme: bytes, is_trusted
 
 
 def _without_own_cookies(head: RequestHead) -> bytes:
-    """Return the field lines of a usual head as they travel."""
-    raw, cookie = head.raw, head.cookie
+    """Return a usual head as it travels, without the blank line."""
+    sent, cookie = head.as_sent, head.cookie
     if cookie is None or (left := without_own(cookie)) is cookie:
-        return raw
-    start = raw.index(b"\r\nCookie:") + len(CRLF)
-    end = raw.index(CRLF, start)
-    return raw[:start] + (b"Cookie: " + left + raw[end:] if left else raw[end + len(CRLF):])
+        return sent
+    start = sent.index(b"\r\nCookie:") + len(CRLF)
+    end = sent.index(CRLF, start)
+    return sent[:start] + (b"Cookie: " + left + sent[end:] if left else sent[end + len(CRLF):])
 
 
 def _onward(head: RequestHead, kept: Container[Fate], *, keeps_expect: bool) -> bytes:
@@ -193,9 +192,6 @@ def forward_response(head: ResponseHead, *, close: bool, extra: bytes = b"", pri
     what the connection becomes, whatever else was asked for. `rewrite` puts `origin`, under which the client
     came, where the app wrote one of its own.
     """
-    is_changed = close or private or extra or until_close or body_length is not None or rewrite is not None
-    if head.is_usual and not is_changed:
-        return b"HTTP/1.1 %d %b%b\r\n" % (head.status, head.reason, head.raw)
     raw = head.raw
     unwanted: list[bytes] = []
     # A client that reads a body where none can be (RFC 9112 6.3) would take the next answer for it.

@@ -146,7 +146,7 @@ class Passage:
                                 rewrite=self._rewrite, origin=self._origin)
         self._crossing.switched(wire, connection, step.standing)
 
-    def answered(self, head: ResponseHead, framing: Framing | None, body: bytes) -> None:
+    def answered(self, head: ResponseHead, framing: Framing | None, data: bytes) -> None:
         """Relay the head, and the body's first piece in the same write.
 
         An answer that came before the request was whole, or that lasts until close, ends the connection.
@@ -160,11 +160,13 @@ class Passage:
         must_close = crossing.begun(head.status)
         self._close = close = must_close or is_until_close or not self.is_request_whole
         added = self._step.to_client
+        if head.is_usual and not close and not added and self._rewrite is None:
+            crossing.write(data)  # not a byte is changed, so none is copied
+            return
         wire = forward_response(head, close=close, extra=added, private=bool(added),
                                 until_close=is_until_close, rewrite=self._rewrite, origin=self._origin)
-        if self._unchunked is not None:
-            body = self._relayed(body)
-        crossing.write(wire + body if body else wire)
+        body = data[head.size:]
+        crossing.write(wire + (body if self._unchunked is None else self._relayed(body)))
 
     def continued(self, body: bytes) -> None:
         """Relay more of the body."""

@@ -32,10 +32,10 @@ class Receiver(Protocol):
     def interim(self, head: ResponseHead) -> None:
         """Take an interim answer; a 101, which comes to whom it was promised only, is followed by `detach`."""
 
-    def answered(self, head: ResponseHead, framing: Framing | None, body: bytes) -> None:
-        """Take the answer's head and what came of its body with it, still in its transfer coding.
+    def answered(self, head: ResponseHead, framing: Framing | None, data: bytes) -> None:
+        """Take the answer's head: `data` is the head, and what came of its body with it, as they came.
 
-        `framing` is None for an answer without body; it has counted `body` already.
+        `framing` is None for an answer without body; it has counted that part already.
         """
 
     def continued(self, body: bytes) -> None:
@@ -243,14 +243,13 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             self._buffer = b""
         self._interims = 0
-        body = data[head.size:]
         framing = response_framing(head, request_method=self._method)
-        size = framing.feed(body) if framing is not None else 0
+        end = framing.feed(data, head.size) if framing is not None else head.size
         self._framing = framing
         self._is_answering = True
         self._is_persistent = head.is_persistent
-        receiver.answered(head, framing, body if size == len(body) else body[:size])
-        self._settle(receiver, has_excess=size < len(body))
+        receiver.answered(head, framing, data if end == len(data) else data[:end])
+        self._settle(receiver, has_excess=end < len(data))
 
     def _settle(self, receiver: Receiver, *, has_excess: bool) -> None:
         """End the exchange if the answer is whole, unless the receiver gave up while it was told."""

@@ -33,12 +33,12 @@ class WholeAnswer:
     def interim(self, head: ResponseHead) -> None:
         """Wait on: an interim answer decides nothing."""
 
-    def answered(self, head: ResponseHead, framing: Framing | None, body: bytes) -> None:
+    def answered(self, head: ResponseHead, framing: Framing | None, data: bytes) -> None:
         """Take the head and the body's first piece."""
         self._head = head
         if isinstance(framing, ChunkedBody):
             self._decoder = ChunkedBody(AppUnavailable, keeps_payload=True)
-        self.continued(body)
+        self.continued(data[head.size:])
 
     def continued(self, body: bytes) -> None:
         """Take more of the body."""

@@ -17,6 +17,9 @@ from gateway.telemetry.sink import LineSink
 BATCH_LINES = 128  # one hand-over for so many lines; the caller's timer flushes what lies longer than 1 s
 PATH_BYTES = 512  # enough to recognise a page; an attacker's address must not fill the disk
 
+Answered = tuple[float, str, bytes, bytes, int, float, str, bytes, int]
+"""When, and the arguments of `AccessLog.record`."""
+
 _plain_path = re.compile(rb'(/[!$-:<->@-\[\]-~]{0,511}+)(?:\?|\Z)').match  # as JSON has it: most are
 _is_plain = re.compile(rb"[ !#-\[\]-~]*+").fullmatch
 _path_parameters = re.compile(rb";[^/]*+")
@@ -24,14 +27,18 @@ _authority = re.compile(rb"[a-z][a-z0-9+.-]*+://[^/]*+", re.IGNORECASE)
 
 
 class AccessLog:
-    """Gathers lines for `sink`; `clock` is seconds since the epoch. The caller flushes each second."""
+    """Gathers answers and writes a line of each to `sink`; `clock` is seconds since the epoch.
 
-    __slots__ = ("_clock", "_lines", "_second", "_sink", "_stamp")
+    The caller flushes each second. A batch of lines is made at once: made one by one between other things, a
+    line takes twice as long (3 µs).
+    """
+
+    __slots__ = ("_answers", "_clock", "_second", "_sink", "_stamp")
 
     def __init__(self, sink: LineSink, clock: Callable[[], float]) -> None:
         self._sink = sink
         self._clock = clock
-        self._lines: list[bytes] = []
+        self._answers: list[Answered] = []
         self._second = -1
         self._stamp = b""
 
@@ -42,32 +49,36 @@ class AccessLog:
 
     def record(self, app: str, method: bytes, target: bytes, status: int, seconds: float, peer: str,
                request_id: bytes, sent: int) -> None:
-        """Add a line; `seconds` is the time taken, `sent` the bytes of the answer's head and body.
-
-        Of the texts only the target can hold what JSON does not: the method is a token (RFC 9110 5.6.2), the
-        peer an address, the id what `gateway.http.fields` takes for one. To look at them again costs 0.7 µs.
-        """
-        now = self._clock()
-        if int(now) != self._second:  # the text of a second is made once
-            self._second = int(now)
-            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)).encode("ascii")
-        self._lines.append(
-            b'{"at":"%b.%03dZ","app":"%b","method":"%b","path":"%b","status":%d,"ms":%.3f,"bytes":%d,'
-            b'"peer":"%b","request_id":"%b"}\n'
-            % (self._stamp, int(now * 1000) % 1000, app.encode(), method, shown_path(target), status,
-               seconds * 1000, sent, peer.encode(), request_id))
-        if len(self._lines) >= BATCH_LINES:
+        """Add a line; `seconds` is the time taken, `sent` the bytes of the answer's head and body."""
+        self._answers.append((self._clock(), app, method, target, status, seconds, peer, request_id, sent))
+        if len(self._answers) >= BATCH_LINES:
             self.flush()
 
     def flush(self) -> None:
         """Hand over what has gathered, and what the reader did not take before."""
-        self._sink.write(self._lines)
-        self._lines.clear()
+        self._sink.write([self._line(*answer) for answer in self._answers])
+        self._answers.clear()
 
     def close(self) -> None:
         """Flush once more, and give up what the reader does not take at once."""
         self.flush()
         self._sink.close()
+
+    def _line(self, at: float, app: str, method: bytes, target: bytes, status: int, seconds: float, peer: str,
+              request_id: bytes, sent: int) -> bytes:
+        """Return a line.
+
+        Of the texts only the target can hold what JSON does not: the method is a token (RFC 9110 5.6.2), the
+        peer an address, the id what `gateway.http.fields` takes for one. To look at them again costs 0.7 µs.
+        """
+        if int(at) != self._second:  # the text of a second is made once
+            self._second = int(at)
+            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)).encode("ascii")
+        return (
+            b'{"at":"%b.%03dZ","app":"%b","method":"%b","path":"%b","status":%d,"ms":%.3f,"bytes":%d,'
+            b'"peer":"%b","request_id":"%b"}\n'
+            % (self._stamp, int(at * 1000) % 1000, app.encode(), method, shown_path(target), status,
+               seconds * 1000, sent, peer.encode(), request_id))
 
 
 def shown_path(target: bytes) -> bytes:

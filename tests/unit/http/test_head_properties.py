@@ -137,7 +137,7 @@ def test_both_ways_read_the_same_answers(raw: bytes) -> None:
 ])
 def test_production_traffic_is_usual(raw: bytes, is_usual: bool) -> None:
     """Chunks, forwarded addresses and keep-alive do not leave the fast way."""
-    assert (heads._usual_request(raw) is not None) is is_usual
+    assert (HeadLimits().usual_request(raw) is not None) is is_usual
 
 
 @settings(max_examples=200, deadline=None)

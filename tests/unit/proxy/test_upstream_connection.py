@@ -33,8 +33,8 @@ class Told:
     def interim(self, head: ResponseHead) -> None:
         self._note("interim", head.status)
 
-    def answered(self, head: ResponseHead, framing: Framing | None, body: bytes) -> None:
-        self._note("answered", head.status, body)
+    def answered(self, head: ResponseHead, framing: Framing | None, data: bytes) -> None:
+        self._note("answered", head.status, data[head.size:])
 
     def continued(self, body: bytes) -> None:
         self._note("continued", body)

@@ -23,7 +23,7 @@ def whole(limit: int = 10) -> WholeAnswer:
 
 def begin(answer: WholeAnswer, *lines: bytes, body: bytes = b"") -> WholeAnswer:
     told = head(*lines)
-    answer.answered(told, response_framing(told, request_method=b"GET"), body)
+    answer.answered(told, response_framing(told, request_method=b"GET"), bytes(told.size) + body)
     return answer
 
 
