@@ -78,26 +78,25 @@ class HeadLimits:
 class _Head:
     """Is what request and response heads share. Plain classes: a frozen dataclass costs 2 µs more.
 
-    A new head means what it means without any marked field: HTTP/1.1, persistent, nothing said of a body.
+    A new head means what it means without any marked field: HTTP/1.1, persistent, nothing said of a body. Each
+    kind sets all of this itself, because a call of a common constructor costs 0.3 µs an exchange.
     """
 
     __slots__ = ("_buffer", "_fields", "_found", "_line_end", "_raw", "content_length", "is_chunked", "is_http_10",
                  "is_persistent", "is_usual", "marked", "size")
 
-    def __init__(self, buffer: bytes, line_end: int, size: int, marked: Sequence[MarkedLine],
-                 raw: bytes | None = None) -> None:
-        self._buffer = buffer
-        self._line_end = line_end
-        self._raw = raw
-        self.size = size
-        self.marked = marked
-        self.content_length: int | None = None
-        self.is_chunked = False
-        self.is_http_10 = False
-        self.is_persistent = True
-        self.is_usual = False
-        self._found: Mapping[bytes, Sequence[bytes]] | None = None
-        self._fields: tuple[tuple[bytes, bytes], ...] | None = None
+    size: int
+    marked: Sequence[MarkedLine]
+    content_length: int | None
+    is_chunked: bool
+    is_http_10: bool
+    is_persistent: bool
+    is_usual: bool
+    _buffer: bytes
+    _line_end: int
+    _raw: bytes | None
+    _found: Mapping[bytes, Sequence[bytes]] | None
+    _fields: tuple[tuple[bytes, bytes], ...] | None
 
     @property
     def as_sent(self) -> bytes:
@@ -149,7 +148,15 @@ class RequestHead(_Head):
 
     def __init__(self, buffer: bytes, line_end: int, size: int, marked: Sequence[MarkedLine], method: bytes,
                  target: bytes, raw: bytes | None = None) -> None:
-        super().__init__(buffer, line_end, size, marked, raw)
+        self._buffer = buffer
+        self._line_end = line_end
+        self._raw = raw
+        self._found = self._fields = None
+        self.size = size
+        self.marked = marked
+        self.content_length = None
+        self.is_persistent = True
+        self.is_chunked = self.is_http_10 = self.is_usual = False
         self.method = method
         self.target = target
         self.host = b""
@@ -171,7 +178,15 @@ class ResponseHead(_Head):
 
     def __init__(self, buffer: bytes, line_end: int, size: int, marked: Sequence[MarkedLine], status: int,
                  reason: bytes) -> None:
-        super().__init__(buffer, line_end, size, marked)
+        self._buffer = buffer
+        self._line_end = line_end
+        self._raw = None
+        self._found = self._fields = None
+        self.size = size
+        self.marked = marked
+        self.content_length = None
+        self.is_persistent = True
+        self.is_chunked = self.is_http_10 = self.is_usual = False
         self.status = status
         self.reason = reason
 

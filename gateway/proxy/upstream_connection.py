@@ -117,10 +117,10 @@ class UpstreamConnection(asyncio.Protocol):
         """Send a request, or its head and what there is of its body; `is_request_sent` is the sender's."""
         self._receiver = receiver
         self._method = method
-        self._repeatable = request if is_repeatable and self._transport is not None else None
         self.touched = self._pool.clock()
         receiver.attached(self)
         if self._transport is not None:
+            self._repeatable = request if is_repeatable else None
             self._transport.write(request)
             return
         self._waiting.append(request)
