@@ -14,7 +14,7 @@ from tests.helpers.project import PACKAGES, ROOT, project_files, sources
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 70
 DEEPEST_NESTING = 3
-OUTER_SHELLS = {"gateway/proxy/client.py", "gateway/server/process.py"}  # where the unexpected ends: a request, the process
+OUTER_SHELLS = {"gateway/proxy/client.py", "gateway/server/process.py"}  # where the unexpected ends
 STARTER = "gateway/proxy/tasks.py"  # the only place that starts a task
 LEGACY = "gateway/demo/site/"  # an ordinary Django site: its settings are lists, as Django wants them
 MUTABLE_TYPES = {"list", "dict", "set", "bytearray", "defaultdict", "deque", "Counter", "OrderedDict", "ContextVar"}

@@ -12,7 +12,8 @@ from typing import assert_never, cast
 
 from gateway.errors import AppUnavailable, RequestRefused, SluicegateError
 from gateway.http.fields import given_request_id
-from gateway.http.head import RequestHead, parse_request
+from gateway.http.head import RequestHead
+from gateway.http.parsing import parse_request
 from gateway.proxy.answering import CLOSED, COLLECTING, HANDLING, IDLE, LATE, LINGERING, PASSING, Answering, State
 from gateway.proxy.collection import Collection
 from gateway.proxy.pace import BodyPace, Pace

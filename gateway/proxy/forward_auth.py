@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from gateway.errors import RequestRefused
-from gateway.http.head import RequestHead, is_authority
+from gateway.http.head import RequestHead
+from gateway.http.parsing import is_authority
 from gateway.proxy.admission import Admission, is_navigation
 from gateway.proxy.guarded import GuardedApp
 from gateway.proxy.handoff import own_answer, redirect

@@ -15,8 +15,9 @@ CLIENT_LEFT = 499  # in logs and metrics only: the client left before there was 
 class Turn:
     """Is one request and how far its answer is; `head` is None when it was not understood.
 
-    `is_read` says that nothing of the request is still to come, `keeps_open` that the client may ask again. `status` is 0 until an answer is begun.
-    `sent` counts the answer's bytes, head and body. `started` is the clock at the end of the head.
+    `is_read` says that nothing of the request is still to come, `keeps_open` that the client may ask again.
+    `status` is 0 until an answer is begun. `sent` counts the answer's bytes, head and body. `started` is the
+    clock at the end of the head.
     """
 
     __slots__ = ("client", "head", "is_read", "keeps_open", "request_id", "sent", "site", "started", "status")

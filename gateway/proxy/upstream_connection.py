@@ -11,7 +11,8 @@ from typing import Protocol, cast
 
 from gateway.errors import AppUnavailable
 from gateway.http.body import Framing, UntilClose, response_framing
-from gateway.http.head import ResponseHead, parse_response
+from gateway.http.head import ResponseHead
+from gateway.http.parsing import parse_response
 from gateway.proxy.addresses import is_own_end
 from gateway.proxy.limits import Limits
 

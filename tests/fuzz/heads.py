@@ -18,10 +18,11 @@ from pathlib import Path
 from random import Random
 
 from gateway.errors import AppUnavailable, RequestRefused
-from gateway.http import head as heads
+from gateway.http import parsing
 from gateway.http.body import ChunkedBody, Framing, SizedBody, bad_request, request_framing, response_framing
 from gateway.http.fields import forward_request, forward_response
-from gateway.http.head import HeadLimits, RequestHead, ResponseHead, parse_request, parse_response
+from gateway.http.head import HeadLimits, RequestHead, ResponseHead
+from gateway.http.parsing import parse_request, parse_response
 from tests.fuzz import differences, material
 from tests.fuzz.readers import (
     NEXT_REQUEST,
@@ -96,7 +97,7 @@ def check_request(raw: bytes, verdicts: Verdicts) -> None:
     """Check one request's head."""
     for limits in (LIMITS, SMALL):
         same("the strict way", outcome(parse_request, raw, limits),
-             outcome(heads._parse_request_strictly, raw, limits))
+             outcome(parsing._parse_request_strictly, raw, limits))
     try:
         head = parse_request(raw, LIMITS)
     except RequestRefused as refusal:
@@ -139,7 +140,7 @@ def check_response(raw: bytes, verdicts: Verdicts) -> None:
     for limits in (LIMITS, SMALL):
         for expects in (False, True):
             same("the strict way", outcome(parse_response, raw, limits, expects_upgrade=expects),
-                 outcome(heads._parse_response_strictly, raw, limits, expects_upgrade=expects))
+                 outcome(parsing._parse_response_strictly, raw, limits, expects_upgrade=expects))
     try:
         head = parse_response(raw, LIMITS, expects_upgrade=True)
     except AppUnavailable:

@@ -3,7 +3,8 @@
 import pytest
 
 from gateway.errors import AppUnavailable, RequestRefused
-from gateway.http.head import HeadLimits, RequestHead, ResponseHead, parse_request, parse_response
+from gateway.http.head import HeadLimits, RequestHead, ResponseHead
+from gateway.http.parsing import parse_request, parse_response
 
 LIMITS = HeadLimits()
 

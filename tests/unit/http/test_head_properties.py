@@ -8,8 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import AppUnavailable, RequestRefused
-from gateway.http import head as heads
-from gateway.http.head import HeadLimits, RequestHead, ResponseHead, parse_request, parse_response
+from gateway.http import parsing
+from gateway.http.head import HeadLimits, RequestHead, ResponseHead
+from gateway.http.parsing import parse_request, parse_response
 
 LIMITS = HeadLimits(head_bytes=400, fields=8, request_line=60)
 WIDE = HeadLimits()
@@ -116,7 +117,7 @@ def response_outcome(parse: object, raw: bytes, limits: HeadLimits) -> object:
 @example(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A:\r\n" * 8 + b"\r\n")
 def test_both_ways_read_the_same_requests(raw: bytes) -> None:
     """The fast way accepts what the strict one does, understands it alike and refuses it alike."""
-    strict = request_outcome(heads._parse_request_strictly, raw, LIMITS)
+    strict = request_outcome(parsing._parse_request_strictly, raw, LIMITS)
     assert request_outcome(parse_request, raw, LIMITS) == strict
 
 
@@ -126,7 +127,7 @@ def test_both_ways_read_the_same_requests(raw: bytes) -> None:
 @example(b"HTTP/1.1 200 OK\r\n" + b"A:\r\n" * 9 + b"\r\n")
 def test_both_ways_read_the_same_answers(raw: bytes) -> None:
     """The same holds for answers."""
-    strict = response_outcome(heads._parse_response_strictly, raw, LIMITS)
+    strict = response_outcome(parsing._parse_response_strictly, raw, LIMITS)
     assert response_outcome(parse_response, raw, LIMITS) == strict
 
 

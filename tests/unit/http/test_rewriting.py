@@ -3,7 +3,8 @@
 import pytest
 
 from gateway.http.fields import forward_response
-from gateway.http.head import HeadLimits, parse_response
+from gateway.http.head import HeadLimits
+from gateway.http.parsing import parse_response
 from gateway.http.rewriting import Rewrite
 
 INTERNAL = Rewrite(

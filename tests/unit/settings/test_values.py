@@ -86,7 +86,9 @@ def test_one_upstream_or_a_list() -> None:
         "http://a:1", "https://b:2", "unix:/c"]
 
 
-@pytest.mark.parametrize("value", [(), ("http://a", "http://a:80"), ("http://a", 7), 7, ("http://a", ("http://b",)), {}])
+@pytest.mark.parametrize("value", [
+    (), ("http://a", "http://a:80"), ("http://a", 7), 7, ("http://a", ("http://b",)), {},
+])
 def test_what_is_no_list_of_upstreams_is_refused(value: object) -> None:
     """None, one twice, or something else among them."""
     with pytest.raises(PydanticCustomError):
@@ -122,7 +124,8 @@ def test_what_is_no_table_of_domains_is_refused(value: object) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["ftp://app:8000", "unix:app.sock", "unix:", "unix:/a\0b", "unix:/" + "a" * 107, "https://app/", "http://app:8000/", "http://app/path", "http://u:p@app", "app:8000", "http://", "http://app:0",
+    ["ftp://app:8000", "unix:app.sock", "unix:", "unix:/a\0b", "unix:/" + "a" * 107, "https://app/",
+     "http://app:8000/", "http://app/path", "http://u:p@app", "app:8000", "http://", "http://app:0",
      "http://app:65536", "http://app?x", "http://app#x", "http://app:", "HTTP://app", "http://a b", "http://[::1"],
 )
 def test_what_is_no_upstream_is_refused(text: str) -> None:

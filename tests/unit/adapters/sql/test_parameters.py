@@ -1,7 +1,7 @@
 """Named parameters: found where they are, and nowhere else."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from adapters.sql.parameters import names, numbered
@@ -73,7 +73,8 @@ PIECES = st.sampled_from([
 @given(st.lists(PIECES))
 def test_everything_else_stays_byte_by_byte(pieces: list[str]) -> None:
     """Whatever the query: undoing the numbers gives the query again."""
-    query = "".join(pieces).replace("$1", "")
+    query = "".join(pieces)
+    assume("$1" not in query)
     assert numbered(query, "x").replace("$1", ":x") == query
 
 
