@@ -56,7 +56,7 @@ from gateway.proxy.wellknown import JWKS_PATH, jwks_handler
 from gateway.settings import Settings
 from gateway.state import StateFolder
 from gateway.store.postgres import PostgresStore
-from gateway.telemetry.accesslog import AccessLog
+from gateway.telemetry.accesslog import AnswerLog
 from gateway.telemetry.metrics import KeyRow, Metrics, Pulled, open_registry
 from gateway.telemetry.pulled import count_accounts
 from gateway.telemetry.redaction import Redactor
@@ -75,7 +75,7 @@ class Logs:
 
     operator: FilteringBoundLogger
     redactor: Redactor
-    access: AccessLog
+    access: AnswerLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

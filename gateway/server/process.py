@@ -14,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from gateway.app import Logs
 from gateway.errors import ConfigurationError, SluicegateError
 from gateway.settings import LogSection
-from gateway.telemetry.accesslog import AccessLog
+from gateway.telemetry.accesslog import AccessLog, AnswerLog, NoAccessLog
 from gateway.telemetry.logs import configure
 from gateway.telemetry.redaction import Redactor
 from gateway.telemetry.sink import LineSink
@@ -52,22 +52,29 @@ def operator_log(section: LogSection) -> Iterator[tuple[FilteringBoundLogger, Re
 @contextlib.contextmanager
 def all_logs(section: LogSection) -> Iterator[Logs]:
     """Open the operator's log, and the access log where the settings say."""
-    with operator_log(section) as (operator, redactor), _access_place(section.access) as descriptor:
+    with operator_log(section) as (operator, redactor), _access_log(section.access) as access:
+        yield Logs(operator=operator, redactor=redactor, access=access)
+
+
+@contextlib.contextmanager
+def _access_log(place: bool | Path) -> Iterator[AnswerLog]:  # noqa: FBT001
+    if place is False:
+        yield NoAccessLog()
+        return
+    opened = own_description(sys.stdout.fileno()) if place is True else _appended(Path(place))
+    with opened as descriptor:
         access = AccessLog(LineSink(descriptor), time.time)
         try:
-            yield Logs(operator=operator, redactor=redactor, access=access)
+            yield access
         finally:
             access.close()
 
 
 @contextlib.contextmanager
-def _access_place(place: bool | Path) -> Iterator[int]:  # noqa: FBT001
-    if place is True:
-        with own_description(sys.stdout.fileno()) as descriptor:
-            yield descriptor
-        return
+def _appended(place: Path) -> Iterator[int]:
+    """Open a file to add lines to it."""
     try:
-        descriptor = os.open(place or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
     except OSError as error:
         raise ConfigurationError(f"log.access: {place} cannot be written: {error.strerror}") from None
     try:

@@ -27,7 +27,7 @@ from gateway.server.channel import Channel, Message
 from gateway.server.listeners import Leave, Listeners
 from gateway.server.process import all_logs, forbid_core_dumps, last_word
 from gateway.settings import Settings
-from gateway.telemetry.accesslog import AccessLog
+from gateway.telemetry.accesslog import AnswerLog
 from gateway.telemetry.logs import loop_trouble
 from gateway.telemetry.tally import Tally, from_plain, to_plain
 
@@ -185,7 +185,7 @@ async def _report(gateway: Gateway, supervisor: Supervisor) -> None:
         supervisor.report(gateway.tally())
 
 
-async def _flush(access: AccessLog) -> None:
+async def _flush(access: AnswerLog) -> None:
     while True:
         await asyncio.sleep(FLUSH_SECONDS)
         access.flush()

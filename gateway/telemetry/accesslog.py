@@ -11,6 +11,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from gateway.telemetry.sink import LineSink
 
@@ -24,6 +25,39 @@ _plain_path = re.compile(rb'(/[!$-:<->@-\[\]-~]{0,511}+)(?:\?|\Z)').match  # as 
 _is_plain = re.compile(rb"[ !#-\[\]-~]*+").fullmatch
 _path_parameters = re.compile(rb";[^/]*+")
 _authority = re.compile(rb"[a-z][a-z0-9+.-]*+://[^/]*+", re.IGNORECASE)
+
+
+class AnswerLog(Protocol):
+    """Takes note of answers; `dropped` counts the lines that were lost because nobody read them fast enough."""
+
+    @property
+    def dropped(self) -> int:
+        """The number of lines that were lost."""
+
+    def record(self, app: str, method: bytes, target: bytes, status: int, seconds: float, peer: str,
+               request_id: bytes, sent: int) -> None:
+        """Note an answer; `seconds` is the time taken, `sent` the bytes of the answer's head and body."""
+
+    def flush(self) -> None:
+        """Write what was noted."""
+
+    def close(self) -> None:
+        """Write what can be written at once."""
+
+
+class NoAccessLog:
+    """Is the log of a gateway that keeps none: no line is made only to be thrown away."""
+
+    dropped = 0
+
+    def record(self, *_answer: object) -> None:
+        """Note nothing."""
+
+    def flush(self) -> None:
+        """Write nothing."""
+
+    def close(self) -> None:
+        """Write nothing."""
 
 
 class AccessLog:

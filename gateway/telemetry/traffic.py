@@ -4,7 +4,7 @@ Owns nothing but the two places where that goes: the counters and the access log
 this only by the shape of its methods.
 """
 
-from gateway.telemetry.accesslog import AccessLog
+from gateway.telemetry.accesslog import AnswerLog
 from gateway.telemetry.metrics import Metrics
 
 
@@ -13,7 +13,7 @@ class Traffic:
 
     __slots__ = ("_log", "_metrics")
 
-    def __init__(self, metrics: Metrics, log: AccessLog) -> None:
+    def __init__(self, metrics: Metrics, log: AnswerLog) -> None:
         self._metrics = metrics
         self._log = log
 

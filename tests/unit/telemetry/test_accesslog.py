@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.telemetry.accesslog import BATCH_LINES, PATH_BYTES, AccessLog, escaped, shown_path
+from gateway.telemetry.accesslog import BATCH_LINES, PATH_BYTES, AccessLog, NoAccessLog, escaped, shown_path
 from gateway.telemetry.sink import LineSink
 
 ALPHANUMERIC = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -166,3 +166,12 @@ def test_plain_text_is_not_copied() -> None:
     """The usual case costs no more than looking at it."""
     text = b"GET"
     assert escaped(text) is text
+
+
+def test_no_log_is_a_log_too() -> None:
+    """Where none is kept, everything that is asked of a log is answered by nothing."""
+    log = NoAccessLog()
+    log.record("shop", b"GET", b"/", 200, 0.1, "::1", b"id", 1)
+    log.flush()
+    log.close()
+    assert log.dropped == 0
