@@ -38,6 +38,9 @@ class Choices:
         return options[self.pick(len(options))]
 
 
+EXCESS = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Mark: nobody\r\n\r\n"
+
+
 @dataclass
 class Asked:
     """Is one request as its client wrote it; positions are those in what the client says in all."""
@@ -169,6 +172,6 @@ def app_answer(choices: Choices, mark: bytes, method: bytes, *, is_opening: bool
         "last": Said(ok + b"Connection: close\r\n" + length + shown, shown, closes=True),
         "silent": Said(b"", closes=True),
         "garbage": Said(b"HTTP/9 what\x00\r\n\r\n"),
-        "excess": Said(whole + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Mark: nobody\r\n\r\n", shown),
+        "excess": Said(whole + EXCESS, shown),
         "short": Said(ok + b"Content-Length: %d\r\n\r\n" % (len(body) + 5) + shown, shown, closes=True),
     }[kind]
