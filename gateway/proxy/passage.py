@@ -12,8 +12,8 @@ from gateway.errors import AppUnavailable
 from gateway.http.body import ChunkedBody, Framing, UntilClose, request_framing
 from gateway.http.fields import SWITCHING_PROTOCOLS, forward_request, forward_response
 from gateway.http.head import RequestHead, ResponseHead
-from gateway.http.rewriting import Rewrite
 from gateway.proxy.pool import ANY, NEVER, RECENT
+from gateway.proxy.sites import Site
 from gateway.proxy.steps import PLAIN, Pass, Standing
 from gateway.proxy.turn import Turn
 from gateway.proxy.upstream_connection import UpstreamConnection
@@ -49,17 +49,17 @@ class Crossing(Protocol):
 class Passage:
     """Relays requests and answers between one client connection and its apps, one exchange at a time."""
 
-    __slots__ = ("_close", "_connection", "_crossing", "_framing", "_head", "_origin", "_rewrite", "_step",
-                 "_unchunked", "is_request_whole")
+    __slots__ = ("_close", "_connection", "_crossing", "_framing", "_site", "_step", "_turn", "_unchunked",
+                 "is_request_whole")
+
+    _site: Site
 
     def __init__(self, crossing: Crossing) -> None:
         self._crossing = crossing
         self._connection: UpstreamConnection | None = None
         self._framing: Framing | None = None
-        self._head: RequestHead | None = None
+        self._turn: Turn | None = None
         self._step = PLAIN
-        self._rewrite: Rewrite | None = None
-        self._origin = b""
         self._close = False
         self._unchunked: ChunkedBody | None = None
         self.is_request_whole = True
@@ -74,12 +74,10 @@ class Passage:
         assert head is not None
         framing = request_framing(head) if head.has_body else None
         size = framing.feed(body) if framing is not None else 0
-        self._head = head
+        self._turn = turn
+        self._site = site
         self._framing = framing
         self._step = step
-        self._rewrite = site.rewrite
-        if site.rewrite is not None:
-            self._origin = client.origin(head.host)
         self.is_request_whole = is_whole = framing is None or framing.is_complete
         wire = forward_request(head, peer=client.peer.encode(), scheme=client.scheme,
                                is_trusted=client.is_trusted, request_id=turn.request_id, extra=step.to_app,
@@ -121,30 +119,29 @@ class Passage:
 
     def _forget(self) -> None:
         """Hold nothing of the exchange: a connection that idles must be small."""
-        self._connection = self._head = self._framing = self._unchunked = None
+        self._connection = self._turn = self._framing = self._unchunked = None
         self._step = PLAIN
 
     def attached(self, connection: UpstreamConnection) -> None:
         """Learn the app connection that carries the request."""
         self._connection = connection
-        if self._head is not None and self._head.upgrade is not None:
+        if self._head.upgrade is not None:
             connection.expects_upgrade = True
 
     def interim(self, head: ResponseHead) -> None:
         """Relay 100, 102 or 103, which HTTP/1.0 does not know (RFC 9110 15.2); become a tunnel by a granted 101."""
         if head.status == SWITCHING_PROTOCOLS:
             self._switch(head)
-        elif self._head is not None and not self._head.is_http_10:
+        elif not self._head.is_http_10:
             self._crossing.write(forward_response(head, close=False))
 
     def _switch(self, head: ResponseHead) -> None:
         """Give both connections to a tunnel."""
-        connection, step = self._connection, self._step
+        connection, standing = self._connection, self._step.standing
         assert connection is not None
+        wire = self._for_client(head, close=False)
         self._forget()
-        wire = forward_response(head, close=False, extra=step.to_client, private=bool(step.to_client),
-                                rewrite=self._rewrite, origin=self._origin)
-        self._crossing.switched(wire, connection, step.standing)
+        self._crossing.switched(wire, connection, standing)
 
     def answered(self, head: ResponseHead, framing: Framing | None, data: bytes) -> None:
         """Relay the head, and the body's first piece in the same write.
@@ -154,19 +151,31 @@ class Passage:
         """
         crossing = self._crossing
         is_until_close = isinstance(framing, UntilClose)
-        if self._head is not None and self._head.is_http_10 and isinstance(framing, ChunkedBody):
+        if isinstance(framing, ChunkedBody) and self._head.is_http_10:
             self._unchunked = ChunkedBody(AppUnavailable, keeps_payload=True)
             is_until_close = True
         must_close = crossing.begun(head.status)
         self._close = close = must_close or is_until_close or not self.is_request_whole
-        added = self._step.to_client
-        if head.is_usual and not close and not added and self._rewrite is None:
+        if head.is_usual and not close and not self._step.to_client and self._site.rewrite is None:
             crossing.write(data)  # not a byte is changed, so none is copied
             return
-        wire = forward_response(head, close=close, extra=added, private=bool(added),
-                                until_close=is_until_close, rewrite=self._rewrite, origin=self._origin)
+        wire = self._for_client(head, close=close, until_close=is_until_close)
         body = data[head.size:]
         crossing.write(wire + (body if self._unchunked is None else self._relayed(body)))
+
+    @property
+    def _head(self) -> RequestHead:
+        assert self._turn is not None
+        assert self._turn.head is not None
+        return self._turn.head
+
+    def _for_client(self, head: ResponseHead, *, close: bool, until_close: bool = False) -> bytes:
+        """Return an answer's head as the client gets it."""
+        assert self._turn is not None
+        added, rewrite = self._step.to_client, self._site.rewrite
+        origin = self._turn.client.origin(self._head.host) if rewrite is not None else b""
+        return forward_response(head, close=close, extra=added, private=bool(added), until_close=until_close,
+                                rewrite=rewrite, origin=origin)
 
     def continued(self, body: bytes) -> None:
         """Relay more of the body."""
