@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 .PHONY: help demo test check lint types layers rolling test-deps bench wire fuzz fuzz-connections lock clean
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: $(READY) ## a Django site with three users behind the gateway; WALK=1 walks through the crossing and exits
 	@$(BIN)/sluicegate demo $(if $(WALK),--walk) $(if $(STATE),--state "$(STATE)") $(if $(PORT),--port $(PORT)) $(if $(PRIVATE_PORT),--private-port $(PRIVATE_PORT))
