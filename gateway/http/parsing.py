@@ -7,6 +7,7 @@ sentence. Both ways accept the same heads and understand them alike: tests draw 
 
 import re
 from collections.abc import Mapping, Sequence
+from ipaddress import IPv6Address
 
 from gateway.errors import AppUnavailable, RequestRefused
 from gateway.http.head import HeadLimits, RequestHead, ResponseHead
@@ -38,7 +39,9 @@ _is_target = re.compile(rb"[\x21\x22\x24-\x7e\x80-\xff]++").fullmatch
 _is_version = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
 # Narrower than RFC 3986: no sub-delims, no percent signs, no userinfo, no empty port. A Host that holds
 # anything else is never a name that an operator serves, and `host/evil` ends up in some app's links.
-is_authority = re.compile(rb"(?:[0-9A-Za-z._-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{1,5})?").fullmatch
+_PORT = rb"(?::(?:[0-9]{1,4}|[1-5][0-9]{4}|6(?:[0-4][0-9]{3}|5(?:[0-4][0-9]{2}|5(?:[0-2][0-9]|3[0-5])))))?"
+_is_named = re.compile(rb"[0-9A-Za-z_][0-9A-Za-z._-]*+" + _PORT).fullmatch
+_bracketed = re.compile(rb"\[([0-9A-Fa-f:.]++)\]" + _PORT).fullmatch
 _absolute_form = re.compile(rb"[hH][tT][tT][pP][sS]?://([^/?]*+)(.*+)", re.DOTALL).fullmatch
 _status_line = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: (" + VALUE + rb"*+))?").fullmatch
 
@@ -74,7 +77,7 @@ def _is_usual_request(head: RequestHead) -> bool:
             cookie = value.rstrip(b" ")
         elif name != b"Connection" or value != b"keep-alive":
             return False
-    if host is None or not is_authority(host):
+    if host is None or not _is_named(host):
         return False
     head.host = host.lower()
     head.cookie = cookie
@@ -170,6 +173,20 @@ def _understand_request(head: RequestHead) -> None:
     head.expects_continue = b"expect" in found and _expects_continue(found[b"expect"], head)
     head.upgrade = WEBSOCKET if b"upgrade" in found and _opens_websocket(found, head) else None
     head.keeps_open = head.is_persistent and not head.is_http_10 and head.upgrade is None
+
+
+def is_authority(text: bytes) -> bool:
+    """Say whether a Host, or the authority of a target, is a name or an address, with or without port."""
+    if _is_named(text):
+        return True
+    match = _bracketed(text)
+    if match is None:
+        return False
+    try:
+        IPv6Address(match[1].decode())
+    except ValueError:
+        return False
+    return True
 
 
 def _only_host(hosts: Sequence[bytes]) -> bytes:

@@ -151,7 +151,7 @@ class Passage:
         """
         crossing = self._crossing
         is_until_close = isinstance(framing, UntilClose)
-        if isinstance(framing, ChunkedBody) and self._head.is_http_10:
+        if head.is_chunked and self._head.is_http_10:
             self._unchunked = ChunkedBody(AppUnavailable, keeps_payload=True)
             is_until_close = True
         must_close = crossing.begun(head.status)

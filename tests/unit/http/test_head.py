@@ -192,6 +192,7 @@ class TestRefusedRequest:
 
     @pytest.mark.parametrize("host", [
         b"host/evil", b"user@a", b"a b", b"a;b", b"a,b", b"a:", b"a:b", b"a:123456", b":80", b"", b"a\\b", b"a?b",
+        b"a:65536", b"a:99999", b"...", b".a", b"-", b"[:::::]", b"[1.2.3.4]", b"[::1]:65536",
         b"a\t", b"[::1", b"::1", b"[g]", b"a:80:80", b"\xc3\xa9.test", b"a%2eb", b"http://a",
     ])
     def test_a_malformed_host_is_400(self, host: bytes) -> None:

@@ -1,8 +1,11 @@
 """A client connection, driven by hand from both ends."""
 
+import sys
+from types import FrameType
+
 import pytest
 
-from gateway.http.head import RequestHead
+from gateway.http.head import HeadLimits, RequestHead
 from gateway.proxy.limits import Limits
 from gateway.proxy.sites import Site
 from gateway.proxy.steps import Ask, ClientInfo, Intercept, Pass, Reply, Step, WholeRequest
@@ -54,6 +57,36 @@ def test_an_incomplete_head_waits() -> None:
     assert app.gets() == b""
     client.sends(GET[-1:])
     assert app.gets().startswith(b"GET / ")
+
+
+def test_a_head_in_drops_is_read_at_its_line_ends() -> None:
+    """Reading it again at every byte would cost the work of a thousand heads."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    head = GET[:-2] + b"X-Long: " + b"x" * 500 + b"\r\n\r\n"
+    reads = 0
+
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal reads
+        reads += event == "call" and frame.f_code.co_name == "parse_request"
+
+    sys.setprofile(note)
+    try:
+        for start in range(len(head)):
+            client.sends(head[start:start + 1])
+    finally:
+        sys.setprofile(None)
+    assert app.gets().startswith(b"GET / ")
+    assert reads <= head.count(b"\n") + 1
+
+
+def test_a_line_without_end_is_refused_at_the_heads_bound() -> None:
+    """Also what comes in drops is read no further than a head may go."""
+    desk = Desk(limits=Limits(head=HeadLimits(head_bytes=300)))
+    client = desk.client()
+    for _ in range(31):
+        client.sends(b"GET /aaaaa")
+    assert client.gets().startswith(b"HTTP/1.1 431 ")
 
 
 def test_ids_differ_and_are_the_traffics() -> None:

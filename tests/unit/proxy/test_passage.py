@@ -151,6 +151,14 @@ def test_http_10_gets_its_body_without_chunks() -> None:
     assert bridge.client.events == [200, "close"]
 
 
+def test_http_10_hears_of_no_chunks_where_there_is_no_body() -> None:
+    """The answer to a HEAD says nothing of a coding that the version does not know (RFC 9112 6.1)."""
+    bridge = Bridge()
+    bridge.begins(request(method=b"HEAD", version=b"1.0"))
+    bridge.app.replies(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    assert bridge.client.written == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+
+
 @pytest.mark.parametrize(("version", "relayed"), [(b"1.1", b"HTTP/1.1 103 Early Hints\r\n\r\n"), (b"1.0", b"")])
 def test_interim_answers_are_for_http_11(version: bytes, relayed: bytes) -> None:
     """They begin no answer."""
