@@ -38,10 +38,10 @@ class Verifications:
 class Recognition:
     """Reads the access tokens of all apps of one worker; `clock` gives seconds since the epoch."""
 
-    __slots__ = ("_heads", "_issuer", "_keyring", "_keyset", "_refused", "_verified", "budgets", "counts", "endings")
+    __slots__ = ("_budgets", "_heads", "_issuer", "_keyring", "_keyset", "_refused", "_verified", "counts", "endings")
 
     def __init__(self, keyring: Keyring, clock: Callable[[], float], issuer: str) -> None:
-        self.budgets = Budgets()
+        self._budgets = Budgets()
         self.counts = Verifications()
         self.endings = Endings(since=clock())
         self._keyring = keyring
@@ -59,7 +59,7 @@ class Recognition:
         self.counts.cached += 1
         return known
 
-    def read(self, app: str, token: bytes, now: float, address: str) -> Known | Unexamined | None:
+    def read(self, app: str, token: bytes, now: float, address: str | None) -> Known | Unexamined | None:
         """Return whom a token names, if it is right, for this app, in its time, and not known to have ended.
 
         It may still be in doubt (`Endings.covers`). `address` pays for a wrong one.
@@ -79,13 +79,14 @@ class Recognition:
         self._verified.remember(token.encode("ascii"), known, self._keyring.keyset, now)
         return known
 
-    def _verify(self, app: str, token: bytes, keyset: KeySet, now: float, address: str) -> Known | Unexamined | None:
+    def _verify(self, app: str, token: bytes, keyset: KeySet, now: float,
+                address: str | None) -> Known | Unexamined | None:
         if token.partition(b".")[0] not in self._heads_of(keyset):
             return None  # an app's own, perhaps
         if self._refused.has(app, token, keyset):
             self.counts.refused += 1
             return None
-        seconds = self.budgets.wait(address, now)
+        seconds = self._budgets.wait(address, now)
         if seconds:
             self.counts.over_budget += 1
             return Unexamined(seconds=seconds)
@@ -94,7 +95,7 @@ class Recognition:
         except InvalidToken:
             self.counts.refused += 1
             self._refused.add(app, token, keyset)
-            self.budgets.spend(address, now)
+            self._budgets.spend(address, now)
             return None
         self.counts.verified += 1
         known = Known(claims=claims, proven_at=claims.iat - SKEW)  # by a replica whose clock may be ahead

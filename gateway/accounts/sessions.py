@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from gateway.accounts.budgets import Budgets
 from gateway.accounts.keyring import Keyring
 from gateway.accounts.memory import Known
 from gateway.accounts.own_cookies import AppCookies
@@ -41,12 +42,12 @@ class Due:
     """A browser whose token is missing, old or in doubt: only the row can tell.
 
     `handle` is the digest under which the store knows it, if one was sent; `known` whom the token names, if it
-    is right by signature and time. `address` pays for a handle that is nobody's.
+    is right by signature and time; one of the two is there. `address` pays for a handle that is nobody's.
     """
 
     handle: bytes | None = field(repr=False)
     known: Known | None = None
-    address: str = ""
+    address: str | None = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +80,13 @@ class SessionKeeper:
     `clock` gives seconds since the epoch, `random` that many bytes from a cryptographic source. The tokens of
     the apps in `told` hold their users' names. The calls that are `async` ask the store and raise
     `StoreUnavailable`; `recognise` never waits.
+
+    What is wrong is paid for by the address it comes from, with budgets of their own for signatures and for
+    handles: so a flood of the one refuses nobody who has the other. None is an address that a proxy hides.
     """
 
     __slots__ = (
-        "_clock", "_cookies", "_endings", "_is_secure", "_issuer", "_keyring",
+        "_clock", "_cookies", "_endings", "_handles", "_is_secure", "_issuer", "_keyring",
         "_lifetimes", "_random", "_recognition", "_store", "_told",
     )
 
@@ -107,6 +111,7 @@ class SessionKeeper:
         self._told = frozenset(told)
         self._recognition = Recognition(keyring, clock, issuer)
         self._endings = self._recognition.endings
+        self._handles = Budgets()
         self._cookies: dict[str, AppCookies] = {}
 
     @property
@@ -132,7 +137,7 @@ class SessionKeeper:
         cookies = self._of(app)
         return self._grant(session, asked_at, (cookies.write(cookies.handle, token.reveal(), max_age),))
 
-    def recognise(self, app: str, cookie: bytes | None, address: str = "") -> Recognised:
+    def recognise(self, app: str, cookie: bytes | None, address: str | None = "") -> Recognised:
         """Say who a browser is by its Cookie field, without I/O; None when it is nobody we know.
 
         `address` is the client's, which pays for what is wrong.
@@ -147,29 +152,25 @@ class SessionKeeper:
                 return known
         return self._look_closer(app, token, handle, now, address)
 
-    def recognise_bearer(self, app: str, token: bytes, address: str = "") -> Recognised:
+    def recognise_bearer(self, app: str, token: bytes, address: str | None = "") -> Recognised:
         """Say who a client is by an access token of ours in its Authorization field; None for any other token."""
         return self._look_closer(app, token, None, self._clock(), address)
 
-    async def renew(self, app: str, due: Due) -> Issued | Ended | Unexamined:
+    async def renew(self, app: str, due: Due) -> Issued | Known | Ended | Unexamined:
         """Return a fresh access token for a live session, or what clears the cookies of an ended one.
 
-        The handle stays, so requests sent side by side may each renew.
+        The handle stays, so requests sent side by side may each renew. Without a handle, or while its address
+        may not have one looked up, a right token stays as it is.
         """
-        assert due.handle is not None
         asked_at = self._clock()
-        budgets = self._recognition.budgets
-        seconds = budgets.wait(due.address, asked_at)
+        seconds = self._handles.wait(due.address, asked_at)
+        if due.known is not None and (due.handle is None or seconds):
+            stands = self.holds(due.known) or await self.prove(due.known)
+            return due.known if stands else Ended(fields=())
         if seconds:
             return Unexamined(seconds=seconds)
-        budgets.spend(due.address, asked_at)  # before the look, so that no parallel guess outruns the count
-        try:
-            session = await self._store.live(app, due.handle)
-        except StoreUnavailable:
-            budgets.refund(due.address, asked_at)
-            raise
-        if session is not None:
-            budgets.refund(due.address, asked_at)
+        assert due.handle is not None
+        session = await self._looked_up(app, due.handle, due.address, asked_at)
         return (self._grant(session, asked_at) if session else None) or Ended(fields=self.cleared(app))
 
     async def current(self, app: str, cookie: bytes | None) -> Session | None:
@@ -247,19 +248,32 @@ class SessionKeeper:
         tokens = self._of(app).devices(cookie)
         return Secret(tokens[0]) if len(tokens) == 1 else None
 
+    async def _looked_up(self, app: str, handle: bytes, address: str | None, now: float) -> Session | None:
+        """Return the live session of a handle, for which `address` pays if there is none."""
+        self._handles.spend(address, now)  # before the look, so that no parallel guess outruns the count
+        try:
+            session = await self._store.live(app, handle)
+        except StoreUnavailable:
+            self._handles.refund(address, now)
+            raise
+        if session is not None:
+            self._handles.refund(address, now)
+        return session
+
     def _look_closer(self, app: str, token: bytes | None, handle: bytes | None, now: float,
-                     address: str) -> Recognised:
+                     address: str | None) -> Recognised:
         """Say who somebody is whose token is not at hand, or old, or in doubt."""
         known = self._recognition.read(app, token, now, address) if token else None
-        if isinstance(known, Unexamined):
-            return known
         digest = handle_digest(handle.decode("latin-1")) if handle else None
+        if isinstance(known, Unexamined):
+            if digest is None:
+                return known
+            known = None  # the row can tell without a signature
         if known is not None and not self._endings.covers(known) and (digest is None or now < known.due_at):
             return known
         if digest is None and known is None:
             return None
-        seconds = self._recognition.budgets.wait(address, now) if digest and known is None else 0
-        return Unexamined(seconds=seconds) if seconds else Due(handle=digest, known=known, address=address)
+        return Due(handle=digest, known=known, address=address)
 
     def _grant(self, session: Session, asked_at: float, also: Fields = ()) -> Issued | None:
         """Sign an access token that ends with its session at the latest; None when that is over."""

@@ -75,7 +75,7 @@ class Admission:
     def examine(self, app: GuardedApp, head: RequestHead, client: ClientInfo) -> Pass | Ask | Reply:
         """Say whether a request of an app passes, without waiting; raises `RequestRefused`."""
         cookie = head.cookie
-        found = None if cookie is None else self._sessions.recognise(app.name, cookie, client.address)
+        found = None if cookie is None else self._sessions.recognise(app.name, cookie, client.payer(head))
         if isinstance(found, Known):
             kept = found.kept
             if isinstance(kept, Pass) and self._clock() < found.kept_until:
@@ -85,7 +85,7 @@ class Admission:
 
     def at(self, door: Door, app: GuardedApp, head: RequestHead, client: ClientInfo) -> Pass | Ask | Reply:
         """Do the same at another door."""
-        found = self._sessions.recognise(app.name, head.cookie, client.address)
+        found = self._sessions.recognise(app.name, head.cookie, client.payer(head))
         return self._look_closer(app, head, client, found, door)
 
     def _look_closer(self, app: GuardedApp, head: RequestHead, client: ClientInfo, found: Recognised,
@@ -104,7 +104,7 @@ class Admission:
         credentials = head.values(b"authorization")
         if len(credentials) != 1 or credentials[0][:len(BEARER)].lower() != BEARER:
             return None
-        return self._sessions.recognise_bearer(app.name, credentials[0][len(BEARER):].strip(), client.address)
+        return self._sessions.recognise_bearer(app.name, credentials[0][len(BEARER):].strip(), client.payer(head))
 
     async def _ask(self, app: GuardedApp, due: Due, door: Door) -> Pass | Reply:
         """Let the row decide; without the store a token goes on as long as it is right by itself."""
@@ -123,9 +123,6 @@ class Admission:
         return self._without_session(app, found, door)
 
     async def _row(self, app: GuardedApp, due: Due) -> Issued | Known | Ended | Unexamined:
-        if due.handle is None:
-            assert due.known is not None
-            return due.known if await self._sessions.prove(due.known) else Ended(fields=())
         renewed = await self._sessions.renew(app.name, due)
         if isinstance(renewed, Issued) and app.reads_flags and await self._is_barred(app, renewed):
             return Ended(fields=await self._sessions.bar(renewed.session, reason="barred on the legacy side"))

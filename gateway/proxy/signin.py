@@ -22,7 +22,7 @@ from gateway.accounts.throttle import Attempt, Reservation, Throttle, Wait
 from gateway.accounts.turns import Turns
 from gateway.errors import AppUnavailable, LegacyUnavailable, Overloaded, SluicegateError, StoreUnavailable
 from gateway.http.answer import Answer
-from gateway.identifiers import Comparison, normalise
+from gateway.identifiers import LONGEST, Comparison, normalise
 from gateway.intercept import extract
 from gateway.intercept.verdict import judge
 from gateway.model import Account, Outcome, Verdict
@@ -99,7 +99,7 @@ class SignIn:
     async def run(self, app: GuardedApp, request: WholeRequest, login: extract.Login) -> Reply:
         """Answer one login."""
         identifier = login.credentials.identifier
-        counted = normalise(identifier, Comparison.CASEFOLD) or identifier
+        counted = normalise(identifier, Comparison.CASEFOLD) or identifier[:LONGEST]  # it is a key that we keep
         typed = Typed(app=app, request=request, login=login, counted=counted, came=self._clock())
         async with self._turns.of((app.source.name, counted)):
             reservation = await self._throttle.reserve(self._attempt(typed))
@@ -121,15 +121,15 @@ class SignIn:
     def _attempt(self, typed: Typed) -> Attempt:
         """Say whose budget this login draws on."""
         app, client = typed.app, typed.request.client
-        is_hidden = not client.is_trusted and typed.request.head.forwarded_for is not None
-        if is_hidden and not self._has_warned:
+        address = client.payer(typed.request.head)
+        if address is None and not self._has_warned:
             self._has_warned = True
             self._log.warning("the throttle by address is off for requests through a proxy that is not named in "
                               "listen.trusted_proxies", peer=client.peer)
         return Attempt(
             source=app.source.name,
             identifier=typed.counted,
-            address=None if is_hidden else client.address,
+            address=address,
             device=self._sessions.device(app.name, typed.request.head.cookie),
         )
 

@@ -32,6 +32,14 @@ class ClientInfo:
         """Return the origin under which the client came, by the host that it asked for."""
         return self.scheme + b"://" + host
 
+    def payer(self, head: RequestHead) -> str | None:
+        """Return the address that pays for what is wrong with a request; None where it is not the client's own.
+
+        A peer that sends X-Forwarded-For and is not trusted may be a proxy that nobody declared: then its address
+        is that of everybody, and one attacker would spend what is theirs (BEHAVIOUR 14).
+        """
+        return self.address if self.is_trusted or head.forwarded_for is None else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeRequest:

@@ -1,6 +1,6 @@
 """Failures are paid by the address they come from, and no table grows without bound."""
 
-from gateway.accounts.budgets import FAILURES, REFILL, Budgets
+from gateway.accounts.budgets import FAILURES, HIDDEN_FAILURES, HIDDEN_REFILL, REFILL, Budgets
 
 NOW = 1_000.0
 IPV4, IPV6 = "192.0.2.7", "2001:db8:1:2::7"
@@ -53,6 +53,22 @@ def test_an_ipv6_network_of_64_bits_is_one_client() -> None:
     budgets = spent(IPV6)
     assert budgets.wait("2001:db8:1:2:ffff:ffff:ffff:ffff", NOW) > 0
     assert budgets.wait("2001:db8:1:3::7", NOW) == 0
+
+
+def test_hidden_addresses_share_one_larger_budget() -> None:
+    """It is used up, too, and fills again; no address that is known pays for it."""
+    budgets = Budgets()
+    for _ in range(int(HIDDEN_FAILURES)):
+        assert budgets.wait(None, NOW) == 0
+        budgets.spend(None, NOW)
+    assert budgets.wait(None, NOW) == 1
+    assert budgets.wait(IPV4, NOW) == 0
+    budgets.refund(None, NOW)
+    budgets.spend(None, NOW)
+    for _ in range(int(HIDDEN_REFILL)):
+        assert budgets.wait(None, NOW + 1) == 0
+        budgets.spend(None, NOW + 1)
+    assert budgets.wait(None, NOW + 1) == 1
 
 
 def test_what_was_no_failure_is_given_back() -> None:

@@ -654,13 +654,84 @@ async def test_the_same_invalid_token_costs_one_verification(worker: Worker) -> 
     assert dict(worker.keeper.counts)["over_budget"] == 0
 
 
-async def test_even_a_right_token_waits_behind_a_flood(worker: Worker) -> None:
-    """Nobody can tell it from a wrong one without the work that the budget is for."""
-    await worker.log_in()
+async def flooded_with_tokens(worker: Worker, address: str | None = "192.0.2.7") -> SessionKeeper:
     other = await replica_of(worker)
     for number in range(100):
-        other.recognise("shop", forged(worker, number), "192.0.2.7")
-    assert isinstance(other.recognise("shop", worker.browser.cookie, "192.0.2.7"), Unexamined)
+        other.recognise("shop", forged(worker, number), address)
+    return other
+
+
+async def flooded_with_handles(worker: Worker) -> None:
+    for number in range(100):
+        await worker.keeper.renew("shop", Due(handle=b"%032d" % number, address="192.0.2.7"))
+
+
+async def test_even_a_right_token_waits_behind_a_flood_if_it_is_alone(worker: Worker) -> None:
+    """Nobody can tell it from a wrong one without the work that the budget is for."""
+    await worker.log_in()
+    other = await flooded_with_tokens(worker)
+    token = f"{ACCESS}={worker.browser.value(ACCESS)}".encode()
+    assert isinstance(other.recognise("shop", token, "192.0.2.7"), Unexamined)
+    assert isinstance(other.recognise("shop", token, "192.0.2.8"), Known)
+
+
+@pytest.mark.parametrize("is_handle_alone", [True, False])
+async def test_a_flood_of_tokens_refuses_nobody_who_has_a_handle(worker: Worker, *, is_handle_alone: bool) -> None:
+    """Handles have a budget of their own, and the row can tell without a signature."""
+    await worker.log_in()
+    other = await flooded_with_tokens(worker)
+    cookie = f"{HANDLE}={worker.browser.value(HANDLE)}".encode() if is_handle_alone else worker.browser.cookie
+    due = other.recognise("shop", cookie, "192.0.2.7")
+    assert isinstance(due, Due)
+    assert isinstance(await other.renew("shop", due), Issued)
+
+
+async def test_a_flood_of_handles_refuses_no_token(worker: Worker) -> None:
+    """Signatures have a budget of their own."""
+    await worker.log_in()
+    await flooded_with_handles(worker)
+    token = worker.browser.value(ACCESS).encode()
+    await worker.keeper.on_notice("keys", "")  # nothing is remembered any more
+    assert isinstance(worker.keeper.recognise_bearer("shop", token, "192.0.2.7"), Known)
+    assert isinstance(worker.keeper.recognise("shop", f"{ACCESS}=".encode() + token, "192.0.2.7"), Known)
+
+
+async def test_behind_a_flood_a_right_token_is_renewed_later(worker: Worker) -> None:
+    """Its owner goes on with it, without a read, and gets the new one when the address may be looked up again."""
+    await worker.log_in()
+    worker.clock.advance(700)
+    await flooded_with_handles(worker)
+    due, reads = worker.keeper.recognise("shop", worker.browser.cookie, "192.0.2.7"), worker.store.reads
+    assert isinstance(due, Due)
+    assert await worker.keeper.renew("shop", due) is due.known
+    assert worker.store.reads == reads
+    worker.clock.advance(1)
+    assert isinstance(await worker.keeper.renew("shop", due), Issued)
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+async def test_behind_a_flood_a_right_token_in_doubt_is_proven_by_its_session(worker: Worker, *, is_over: bool) -> None:
+    """A flood revives no session that has ended; and each token costs one read, not one for each request."""
+    issued = await worker.log_in()
+    await worker.keeper.on_notice("resync", "")
+    await flooded_with_handles(worker)
+    due, reads = worker.keeper.recognise("shop", worker.browser.cookie, "192.0.2.7"), worker.store.reads
+    assert isinstance(due, Due)
+    if is_over:
+        await worker.store.end(issued.session.id, reason="test")
+        assert await worker.keeper.renew("shop", due) == Ended(fields=())
+        return
+    worker.clock.advance(0.001)
+    assert await worker.keeper.renew("shop", due) is due.known
+    assert await worker.keeper.renew("shop", due) is due.known
+    assert worker.store.reads == reads + 1
+
+
+async def test_clients_whose_address_is_hidden_share_a_larger_budget(worker: Worker) -> None:
+    """What signs one address out signs out no whole site behind its balancer."""
+    await worker.log_in()
+    other = await flooded_with_tokens(worker, None)
+    assert isinstance(other.recognise("shop", worker.browser.cookie, None), Known)
 
 
 async def test_a_flood_of_made_up_handles_is_looked_up_no_further(worker: Worker) -> None:
@@ -672,7 +743,6 @@ async def test_a_flood_of_made_up_handles_is_looked_up_no_further(worker: Worker
     assert worker.store.reads == 100
     assert all(isinstance(end, Ended) for end in ends[:100])
     assert all(isinstance(end, Unexamined) for end in ends[100:])
-    assert isinstance(worker.keeper.recognise("shop", cookies[0], "192.0.2.7"), Unexamined)
 
 
 async def test_live_handles_cost_no_budget(worker: Worker) -> None:

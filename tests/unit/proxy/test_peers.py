@@ -65,6 +65,19 @@ def test_addresses_are_walked_from_the_right() -> None:
     assert walked("10.0.0.1", b"X-Forwarded-For: 6.6.6.6, 203.0.113.9, 10.0.0.2") == ("203.0.113.9", b"http")
 
 
+@pytest.mark.parametrize(("peer", "lines", "payer"), [
+    ("192.0.2.1", (), "192.0.2.1"),
+    ("192.0.2.1", (b"X-Forwarded-For: 203.0.113.9",), None),
+    ("192.0.2.1", (b"X-Forwarded-For:",), None),
+    ("10.0.0.1", (b"X-Forwarded-For: 203.0.113.9",), "203.0.113.9"),
+    ("10.0.0.1", (), "10.0.0.1"),
+])
+def test_a_proxy_that_nobody_declared_does_not_pay(peer: str, lines: tuple[bytes, ...], payer: str | None) -> None:
+    """Its address would be everybody's."""
+    peers, request = Peers(trusted=TRUSTED, scheme=b"http"), head(*lines)
+    assert peers.walk(peers.info(peer), request).payer(request) == payer
+
+
 def test_a_balancer_lends_nobody_its_trust() -> None:
     """Whom a preamble names is believed about others only if it is a trusted proxy itself; nobody never is."""
     peers = Peers(trusted=TRUSTED, scheme=b"https")
