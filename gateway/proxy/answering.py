@@ -83,6 +83,7 @@ class Answering:
     def crash(self, error: Exception, turn: Turn) -> None:
         """Answer for an exception that nobody foresaw."""
         self._around.on_crash(error, turn.request_id)
+        turn.keeps_open = False  # nobody knows what became of the bytes that wait
         if self._passage is not None:
             self._passage.abandon()
         if turn.status:

@@ -24,8 +24,10 @@ from gateway.proxy.tunnel import Tunnel
 from gateway.proxy.turn import Turn
 from gateway.proxy.upstream_connection import UpstreamConnection
 
+CUT = "The request ended before it was whole."
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 SWITCHING_PROTOCOLS = 101
+RETRY_SECONDS = 1  # another gateway, or the next, takes the request
 
 
 class ClientConnection(Answering, asyncio.Protocol):
@@ -165,6 +167,9 @@ class ClientConnection(Answering, asyncio.Protocol):
         self._buffer = passage.begin(step, turn, body)
         if passage.is_request_whole:
             return
+        if self._is_eof:
+            self._give_up(RequestRefused(400, CUT))
+            return
         # A client that waits for 100 is not slow: its pace is measured from the body's first byte on.
         if body or turn.head is None or not turn.head.expects_continue:
             self._begin_body()
@@ -229,6 +234,8 @@ class ClientConnection(Answering, asyncio.Protocol):
             self.fail(refusal)
             return
         if not collection.is_complete:
+            if self._is_eof:
+                self.fail(RequestRefused(400, CUT))
             return
         self._collecting = self._body_pace = None
         turn.is_read = True
@@ -360,5 +367,15 @@ class ClientConnection(Answering, asyncio.Protocol):
         turn = self._turn
         if (turn is not None and turn.status) or self._transport.get_write_buffer_size():
             self._pace.reset()
+        elif turn is not None and turn.head is not None:
+            self._turn_away(turn)
         else:
             self._transport.abort()
+
+    def _turn_away(self, turn: Turn) -> None:
+        """Tell a client that waits for an answer to come again."""
+        turn.keeps_open = turn.is_read = False
+        if self._passage is not None:
+            self._passage.abandon()
+        self.fail(AppUnavailable("the gateway stops", status=503, retry_after=RETRY_SECONDS))
+        self._transport.close()

@@ -118,6 +118,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Send a request, or its head and what there is of its body; `is_request_sent` is the sender's."""
         self._receiver = receiver
         self._method = method
+        self.expects_upgrade = False  # whatever its last request was: a 101 to this one must have been asked for
         self.touched = self._pool.clock()
         receiver.attached(self)
         if self._transport is not None:
@@ -154,6 +155,7 @@ class UpstreamConnection(asyncio.Protocol):
     def abandon(self) -> None:
         """Give the request up; nothing more is told to its receiver, and the connection is closed."""
         self._receiver = None
+        self._is_held = False
         self._waiting.clear()
         if self._transport is not None:
             self._transport.abort()
@@ -280,6 +282,7 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if isinstance(self._framing, UntilClose) and exc is None and is_own_end(self._transport):
             self._receiver = None
+            self.touched = self._pool.clock()  # the answer ends now, not with its last bytes
             receiver.finished()
         elif self._repeatable is not None:
             self._receiver = None

@@ -47,6 +47,7 @@ def check(play: "Play") -> None:
         for kept in pool._idle:
             must(kept._receiver is None and not kept._buffer and kept._framing is None, "a pooled one is busy")
             must(not kept._is_answering and not kept._is_read_paused, "a pooled one is not clean")
+            must(not kept._is_held, "a pooled one remembers its last exchange")
 
 
 def _check_app(play: "Play", app: AppEnd, arrived: "Counter[bytes]") -> None:

@@ -72,7 +72,7 @@ def test_lingering_waits_for_what_is_unsent_and_then_two_seconds() -> None:
     assert client.transport.is_aborted
 
 
-@pytest.mark.parametrize(("begun", "unsent", "is_reset"), [(b"", 0, False), (OK[:-1], 0, True), (OK, 10, True)])
+@pytest.mark.parametrize(("begun", "unsent", "is_reset"), [(OK[:-1], 0, True), (OK, 10, True), (OK, 0, False)])
 def test_an_answer_that_is_given_up_is_seen_as_cut(begun: bytes, unsent: int, is_reset: bool) -> None:
     """The end of a connection ends an answer until close, so where the rest is thrown away it is a reset."""
     desk = Desk()

@@ -365,3 +365,38 @@ async def test_a_login_that_trickles_is_given_up() -> None:
     assert desk.watcher.statuses == []
     desk.passes(2.0)
     assert desk.watcher.statuses == [408]
+
+
+@pytest.mark.parametrize("rest", [b"", b"ab"])
+def test_a_body_that_can_never_come_is_not_waited_for(rest: bytes) -> None:
+    """A client that ended its side before its turn came cannot finish: the app is not kept busy with it."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(GET + put(4, rest))
+    client.connection.eof_received()
+    app.gets()
+    app.replies(OK)
+    assert client.gets().removeprefix(OK).startswith(b"HTTP/1.1 400 ")
+    assert app.transport.is_aborted
+
+
+def test_an_opening_that_was_given_up_leaves_nothing_behind() -> None:
+    """A 101 to a request that asked for none is refused, whatever its connection was made for."""
+    desk = Desk()
+    app = desk.app()
+    app.connection.expects_upgrade = True  # as a client leaves it that went while the app was being reached
+    client = desk.client()
+    client.sends(GET)
+    app.replies(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nEVIL")
+    assert client.gets().startswith(b"HTTP/1.1 502 ")
+
+
+def test_an_answer_until_close_lasts_until_it_closes() -> None:
+    """Its time is not that of its last bytes."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(GET)
+    app.replies(b"HTTP/1.1 200 OK\r\n\r\nhello")
+    desk.now = 3.0
+    app.connection.connection_lost(None)
+    assert desk.watcher.notes[0].seconds == 3.0

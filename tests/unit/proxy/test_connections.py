@@ -117,8 +117,23 @@ async def test_at_the_deadline_all_are_aborted(sent: bytes) -> None:
     client.sends(sent)
     draining = asyncio.get_running_loop().create_task(desk.connections.drain(0.0))
     async with asyncio.timeout(5.0):
-        while not client.transport.is_aborted:
+        while not (client.transport.is_aborted or client.transport.is_closed):
             await asyncio.sleep(0)
     client.connection.connection_lost(None)
     await draining
     assert len(desk.connections) == 0
+
+
+async def test_at_the_deadline_who_waits_is_told_to_come_again() -> None:
+    """A request without an answer gets 503, and its turn is counted as that, not as a client's leaving."""
+    desk = Desk()
+    app, client = desk.app(), desk.client()
+    client.sends(GET)
+    client.connection.abort()
+    answer = client.gets()
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nRetry-After: 1\r\n" in answer
+    assert b"\r\nConnection: close\r\n" in answer
+    assert client.transport.is_closed
+    assert app.transport.is_aborted
+    assert desk.watcher.statuses == [503]
