@@ -5,6 +5,10 @@ from enum import StrEnum
 
 LONGEST = 255  # code points; names beyond that are nobody's, and an index row stays small
 
+# NFKC makes one code point of four at most (U+1FA7): what is longer than this has no alias within `LONGEST`. It must
+# not even be normalised, for the time that takes grows as the square of a run of marks in a wrong order.
+LONGEST_TYPED = 4 * LONGEST
+
 # Control, format (zero-width, bidirectional marks), surrogate, unassigned, line and paragraph separators:
 # two names that differ in these look alike to a person (RFC 8264 section 9.12 forbids them in identifiers).
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
@@ -30,6 +34,8 @@ class Comparison(StrEnum):
 def normalise(identifier: str, comparison: Comparison) -> str | None:
     """Return the alias of an identifier, or None when it can be nobody's."""
     typed = identifier.strip()
+    if len(typed) > LONGEST_TYPED:
+        return None
     if any(character in BLANK or unicodedata.category(character) in INVISIBLE for character in typed):
         return None
     alias = unicodedata.normalize("NFKC", typed)

@@ -2,12 +2,13 @@
 
 import sys
 import unicodedata
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.identifiers import LONGEST, Comparison, aliases, normalise
+from gateway.identifiers import LONGEST, LONGEST_TYPED, Comparison, aliases, normalise
 
 EXACT, CASEFOLD = Comparison.EXACT, Comparison.CASEFOLD
 UNSEEN = ("ZERO WIDTH", "VARIATION SELECTOR", "GRAPHEME JOINER", "VOWEL INHERENT", "HANGUL FILLER",
@@ -103,6 +104,39 @@ def test_case_counts_or_does_not(typed: str, exact: str, folded: str) -> None:
 def test_a_name_can_be_nobodys(typed: str, comparison: Comparison) -> None:
     """Empty, too long (as typed or in its compatibility form), or with something in it that nobody sees."""
     assert normalise(typed, comparison) is None
+
+
+@pytest.mark.parametrize("comparison", Comparison)
+def test_the_longest_name_is_found_as_it_decomposes_too(comparison: Comparison) -> None:
+    """The bound of what is typed cuts off no name: four code points at most become one, and a name has that many."""
+    assert max(len(unicodedata.normalize("NFD", character)) for character in EVERY) == LONGEST_TYPED // LONGEST
+    longest = "\u1f67" * LONGEST
+    assert normalise(unicodedata.normalize("NFD", longest), comparison) == longest
+    widest = unicodedata.normalize("NFD", "\u1fa7" * LONGEST)
+    assert len(widest) == LONGEST_TYPED
+    assert normalise(widest, EXACT) == "\u1fa7" * LONGEST
+    assert normalise(widest + "\u0301", comparison) is None
+
+
+class Untouched(str):
+    """A name at whose characters nobody may look."""
+
+    __slots__ = ()
+
+    def strip(self, _characters: str | None = None, /) -> "Untouched":
+        return self
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError
+
+
+@pytest.mark.parametrize("comparison", Comparison)
+def test_what_is_far_too_long_is_not_even_looked_at(comparison: Comparison) -> None:
+    """Marks in a wrong order would take seconds to sort; the length alone refuses them, up to its edge."""
+    marks = "\u0301" * (LONGEST_TYPED // 2) + "\u0316" * (LONGEST_TYPED // 2)
+    assert normalise(Untouched(marks + "a"), comparison) is None
+    with pytest.raises(AssertionError):
+        normalise(Untouched(marks), comparison)
 
 
 def test_aliases_are_distinct_and_in_order() -> None:
