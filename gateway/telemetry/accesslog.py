@@ -90,8 +90,8 @@ class AccessLog:
 
     def flush(self) -> None:
         """Hand over what has gathered, and what the reader did not take before."""
-        self._sink.write([self._line(*answer) for answer in self._answers])
-        self._answers.clear()
+        answers, self._answers = self._answers, []  # first: one that has no line must not stay for the next flush
+        self._sink.write([self._line(*answer) for answer in answers])
 
     def close(self) -> None:
         """Flush once more, and give up what the reader does not take at once."""

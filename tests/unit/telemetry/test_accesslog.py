@@ -52,6 +52,16 @@ def written(tmp_path: Path) -> Iterator[Written]:
     os.close(opened.descriptor)
 
 
+def test_an_answer_without_a_line_is_lost_alone(written: Written) -> None:
+    """It is an error once; the answers after it are logged."""
+    written.log.record("shop", b"GET", b"/", 200, 0.001, "\udcff", b"6d1c0b8e", 1)
+    with pytest.raises(UnicodeEncodeError):
+        written.log.flush()
+    written.record()
+    written.log.flush()
+    assert [line["path"] for line in written.lines()] == ["/cart"]
+
+
 def test_a_line_says_what_happened(written: Written) -> None:
     """One answer is one JSON object with the time, the app, the request, the answer and the client."""
     written.record()

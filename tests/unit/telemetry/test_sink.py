@@ -173,3 +173,22 @@ class _Optimist:
 
     def poll(self, _timeout: int) -> list[tuple[int, int]]:
         return [(0, 0)]
+
+
+def test_a_backlog_is_not_copied_for_each_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A megabyte that waits costs a megabyte to write, and what a short write left comes with the next one."""
+    pieces: list[memoryview] = []
+    real = os.write
+
+    def short(target: int, data: memoryview) -> int:
+        pieces.append(data)
+        return real(target, data[:1000])
+
+    monkeypatch.setattr(os, "write", short)
+    path = tmp_path / "log"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    LineSink(descriptor).write(LINES)
+    os.close(descriptor)
+    assert path.read_bytes() == b"".join(LINES)
+    assert len(pieces) > 1
+    assert len({id(piece.obj) for piece in pieces}) == 1
