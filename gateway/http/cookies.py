@@ -15,15 +15,22 @@ OWN = PREFIX.encode()
 SECURE_PREFIX = "__Host-"  # no Domain, Path=/, Secure: browsers enforce it (RFC 6265bis 4.1.3)
 LONG_AGO = 24 * 3600.0  # the first of January 1970 is over; Tomcat writes ten seconds of it, PHP one
 
-# Each begins with the `;` that is put before a Cookie field: a search for a fixed octet runs at three times the
-# speed of one for "the beginning or a semicolon" (0.7 µs against 2.5 for a kilobyte).
-_remove_own = re.compile(rb";[ \t]*+(?:__host-)?+sluicegate-[^;]*+", re.IGNORECASE).sub
+# Where a cookie begins, for whoever looks into a Cookie field with a `;` put before it: a search for a fixed octet
+# runs at three times the speed of one for "the beginning or a semicolon" (0.7 µs against 2.5 for a kilobyte).
+BEGINNING = rb";[ \t]*+"
+
+_remove_own = re.compile(BEGINNING + rb"(?:__host-)?+sluicegate-[^;]*+", re.IGNORECASE).sub
+# Python's http.cookies parts cookies at blanks too, old Tomcats at commas. Only the beginning of a run of those is a
+# place to start from: else many of them would cost their square.
+_remove_joined = re.compile(
+    rb"(?<![, \t])[, \t]++(?:__host-)?+sluicegate-[^;, \t=]*+[ \t]*+=[ \t]*+[^;, \t]*+", re.IGNORECASE
+).sub
 
 
 @lru_cache(maxsize=256)  # names come from the settings, never from a client
 def _finder(name: str) -> Callable[[bytes], list[bytes]]:
     """Return the search for the values of one cookie, blanks included."""
-    return re.compile(rb";[ \t]*+" + re.escape(name.encode("latin-1")) + rb"[ \t]*+=([^;]*+)").findall
+    return re.compile(BEGINNING + re.escape(name.encode("latin-1")) + rb"[ \t]*+=([^;]*+)").findall
 
 
 def values(cookie: bytes | None, name: str) -> list[str]:
@@ -36,11 +43,14 @@ def values(cookie: bytes | None, name: str) -> list[str]:
 def without_own(cookie: bytes) -> bytes:
     """Return a Cookie field's value without the gateway's own cookies, every other byte as it was.
 
-    Names count in any case, because some frameworks read them so. Empty when nothing is left.
+    Names count in any case, and after a comma or a blank as well, because some frameworks read them so. Empty when
+    nothing is left.
     """
     if OWN not in cookie.lower():  # 0.1 µs for what is true of most requests, against 0.4
         return cookie
     left = _remove_own(b"", b";" + cookie)
+    if OWN in left.lower():
+        left = _remove_joined(b"", left)
     return cookie if len(left) > len(cookie) else left[1:].lstrip(b" \t")
 
 

@@ -24,6 +24,8 @@ def test_names_follow_the_scheme() -> None:
     (b"%b=h" % HANDLE, (None, b"h")),
     (b"%b.device=d; %b=t" % (TOKEN, TOKEN), (b"t", None)),
     (b"%b =t" % TOKEN, (b"t", None)),
+    (b"a=1;  %b=t" % TOKEN, (b"t", None)),
+    (b" \t%b=t" % TOKEN, (b"t", None)),
     (b"%b=" % TOKEN, (b"", None)),
     (b"", NOTHING),
     (b"%b" % TOKEN, NOTHING),
@@ -43,6 +45,8 @@ def test_what_a_field_holds(cookie: bytes, found: tuple[bytes | None, bytes | No
 
 @pytest.mark.parametrize("cookie", [
     b"%b=t; %b=t" % (TOKEN, TOKEN), b"%b=t; %b=u; %b=h" % (TOKEN, TOKEN, HANDLE), b"%b=h;%b=h" % (HANDLE, HANDLE),
+    b"%b=t;  %b=u" % (TOKEN, TOKEN), b"%b=t;\t%b=u" % (TOKEN, TOKEN), b"%b=t; a=1 ;%b=u" % (TOKEN, TOKEN),
+    b"  %b=t; %b=u" % (TOKEN, TOKEN), b"%b=h;%b\t= i" % (HANDLE, HANDLE),
     b"%b=; %b=t" % (TOKEN, TOKEN), b"%b=t; %b=h; %b=i" % (TOKEN, HANDLE, HANDLE),
 ])
 def test_a_doubled_name_is_nothing_at_all(cookie: bytes) -> None:
@@ -59,7 +63,7 @@ def test_ending_sees_doubled_ones_too() -> None:
 
 PIECES = st.lists(st.sampled_from([
     TOKEN, HANDLE, b"__Host-sluicegate-shop.device", b"sluicegate-shop", b"=", b"; ", b";", b"a=1", b"t", b"x",
-    b".session",
+    b".session", b" ", b"\t", b",",
 ]), max_size=12).map(b"".join)
 
 
@@ -71,5 +75,5 @@ def test_the_quick_reading_finds_what_the_slow_one_finds(cookie: bytes) -> None:
         assert SECURE.read(cookie) == NOTHING
     else:
         token, handle = SECURE.read(cookie)
-        assert ([token.decode()] if token is not None else []) == tokens
-        assert ([handle.decode()] if handle is not None else []) == handles
+        assert ([token.rstrip().decode()] if token is not None else []) == tokens
+        assert ([handle.rstrip().decode()] if handle is not None else []) == handles

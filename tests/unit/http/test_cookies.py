@@ -1,5 +1,8 @@
 """Cookies: the gateway's own, the application's, and those of a conversation of the gateway's own."""
 
+import re
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +55,11 @@ class TestOwn:
         (b"sluicegate-", b""),
         (b"sluicegate=1; my-sluicegate-a=2; x=sluicegate-b", b"sluicegate=1; my-sluicegate-a=2; x=sluicegate-b"),
         (b" a=1 ;; b=\"2\" ", b" a=1 ;; b=\"2\" "),
+        (b"a=1, sluicegate-shop=x", b"a=1"),
+        (b"a=1 __Host-sluicegate-shop=x", b"a=1"),
+        (b"a=1,\tSluiceGate-shop =\tx,sluicegate-b=, b=2; c=3", b"a=1, b=2; c=3"),
+        (b",sluicegate-shop=x; a=1", b"; a=1"),
+        (b"a=the sluicegate-shop, my, my-sluicegate-a=2", b"a=the sluicegate-shop, my, my-sluicegate-a=2"),
         (b"", b""),
     ])
     def test_own_cookies_are_taken_out(self, cookie: bytes, left: bytes) -> None:
@@ -64,6 +72,21 @@ class TestOwn:
         left = without_own(b";".join(pairs))
         others = [pair for pair in pairs if b"sluicegate-" not in pair]
         assert left.lstrip(b" \t") == b";".join(others).lstrip(b" \t")
+
+    @given(st.lists(st.sampled_from([
+        b"a=1", b"sluicegate-x", b"__Host-SluiceGate-y", b";", b",", b" ", b"\t", b"=", b"2",
+    ])).map(b"".join))
+    def test_what_reads_more_than_cookies_finds_none_of_ours(self, cookie: bytes) -> None:
+        """Neither at a semicolon nor at a comma or a blank does a name of ours begin that has a value."""
+        left = without_own(cookie)
+        assert not re.search(rb"(?:^|[;, \t])(?:__host-)?sluicegate-[^;, \t=]*[ \t]*=", left, re.IGNORECASE)
+
+    def test_many_separators_cost_no_more_than_their_number(self) -> None:
+        """A field of 64 KiB of blanks takes milliseconds; the square of it would take minutes."""
+        cookie = b"x-sluicegate-=1" + b" ," * 32_768 + b"x"
+        began = time.process_time()
+        assert without_own(cookie) is cookie
+        assert time.process_time() - began < 1
 
 
 class TestJar:
