@@ -16,7 +16,7 @@ from gateway.accounts.sessions import SessionKeeper
 from gateway.errors import ConfigurationError
 from gateway.hashing.argon2 import Argon2id
 from gateway.hashing.swapper import Swapper
-from gateway.http.head import HeadLimits
+from gateway.http.parsing import HeadLimits
 from gateway.model import Secret
 from gateway.proxy.limits import Limits
 from gateway.settings import EMBEDDED, HashingSection, LimitsSection, Settings

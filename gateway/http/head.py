@@ -1,43 +1,13 @@
 """What a head is: the values that a request's and an answer's head become (RFC 9110, RFC 9112).
 
-Owns what can be asked of a head, and how much of one is read. It must not know how bytes become one (`parsing`),
-what is forwarded (`fields`), nor where a body ends (`body`).
+Owns what can be asked of a head. It must not know how bytes become one (`parsing`), what is forwarded (`fields`),
+nor where a body ends (`body`).
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 from gateway.http.lines import gather
-from gateway.http.marks import TOKEN, VALUE, MarkedLine
-
-HEAD_BYTES = 32 * 1024  # what nginx grants in its large buffers; cookies and tickets need it
-FIELDS = 100  # httpd's default; browsers send twenty
-REQUEST_LINE = 8 * 1024  # RFC 9112 section 3 asks for 8000 at least
-_USUAL_REQUEST = rb"(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS) (/[\x21\x22\x24-\x7e\x80-\xff]*+) HTTP/1\.1\r\n"
-_USUAL_RESPONSE = rb"HTTP/1\.1 ([2-5][0-9][0-9]) (" + VALUE + rb"*+)\r\n"
-_FIELD_LINE = rb"(?:" + TOKEN + rb"++:" + VALUE + rb"*+\r\n)"
-
-Matcher = Callable[[bytes], re.Match[bytes] | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeadLimits:
-    """How much of a head is read: bytes of the whole, number of fields, bytes of the first line.
-
-    The patterns of usual heads count the fields themselves: to count them apart costs 0.3 µs a head.
-    """
-
-    head_bytes: int = HEAD_BYTES
-    fields: int = FIELDS
-    request_line: int = REQUEST_LINE
-    usual_request: Matcher = field(init=False, repr=False, compare=False)
-    usual_response: Matcher = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        lines = _FIELD_LINE + rb"{1,%d}+\r\n" % self.fields
-        object.__setattr__(self, "usual_request", re.compile(_USUAL_REQUEST + lines).match)
-        object.__setattr__(self, "usual_response", re.compile(_USUAL_RESPONSE + lines).match)
+from gateway.http.marks import MarkedLine
 
 
 class _Head:

@@ -1,6 +1,6 @@
 """Which field names a proxy acts on, in every spelling under which an application may read them.
 
-Owns the patterns and the folding of names; what is done to a marked field is the business of `head` and
+Owns the patterns and the folding of names; what is done to a marked field is the business of `parsing` and
 `fields`. CGI, WSGI and FastCGI turn `-` into `_`, PHP does so with `.`, lighttpd with every other sign:
 `X_Forwarded.User` arrives as `HTTP_X_FORWARDED_USER` like the right spelling.
 """

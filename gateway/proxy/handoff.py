@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from gateway.errors import AppUnavailable, SluicegateError
 from gateway.http.answer import Answer
 from gateway.http.fields import forward_request, forward_response
-from gateway.http.head import HeadLimits
-from gateway.http.parsing import parse_response
+from gateway.http.parsing import HeadLimits, parse_response
 from gateway.proxy import pages
 from gateway.proxy.steps import Reply, WholeRequest
 

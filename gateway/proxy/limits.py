@@ -5,7 +5,7 @@ Owns numbers only. A deployment changes them through its settings; each default 
 
 from dataclasses import dataclass, field
 
-from gateway.http.head import HeadLimits
+from gateway.http.parsing import HeadLimits
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -21,8 +21,8 @@ from gateway.errors import AppUnavailable, RequestRefused
 from gateway.http import parsing
 from gateway.http.body import ChunkedBody, Framing, SizedBody, bad_request, request_framing, response_framing
 from gateway.http.fields import forward_request, forward_response
-from gateway.http.head import HeadLimits, RequestHead, ResponseHead
-from gateway.http.parsing import parse_request, parse_response
+from gateway.http.head import RequestHead, ResponseHead
+from gateway.http.parsing import HeadLimits, parse_request, parse_response
 from tests.fuzz import differences, material
 from tests.fuzz.readers import (
     NEXT_REQUEST,

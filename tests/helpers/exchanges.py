@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.http.answer import Answer
-from gateway.http.head import HeadLimits, RequestHead
-from gateway.http.parsing import parse_request
+from gateway.http.head import RequestHead
+from gateway.http.parsing import HeadLimits, parse_request
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 URLENCODED = "application/x-www-form-urlencoded"

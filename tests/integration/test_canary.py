@@ -24,8 +24,7 @@ from adapters.sql import SqlOptions
 from gateway.errors import RequestRefused
 from gateway.hashing.swapper import Swapper
 from gateway.http.forms import parse_form
-from gateway.http.head import HeadLimits
-from gateway.http.parsing import parse_request
+from gateway.http.parsing import HeadLimits, parse_request
 from gateway.model import Credentials, PasswordChange, Secret
 from gateway.plan import read_settings
 from gateway.settings import Section

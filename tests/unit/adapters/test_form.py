@@ -11,8 +11,8 @@ from adapters.base import AdapterUnavailable, PasswordSource
 from adapters.form import FormSource
 from gateway.errors import AppUnavailable
 from gateway.http.answer import Answer
-from gateway.http.head import HeadLimits, RequestHead
-from gateway.http.parsing import parse_request
+from gateway.http.head import RequestHead
+from gateway.http.parsing import HeadLimits, parse_request
 from gateway.identifiers import Comparison
 from gateway.intercept.rules import Probe, Rule
 from gateway.intercept.tables import RuleKind

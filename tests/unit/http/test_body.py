@@ -19,8 +19,7 @@ from gateway.http.body import (
     request_framing,
     response_framing,
 )
-from gateway.http.head import HeadLimits
-from gateway.http.parsing import parse_request, parse_response
+from gateway.http.parsing import HeadLimits, parse_request, parse_response
 
 LIMITS = HeadLimits()
 WIRE = b"5\r\nhello\r\n6;a=\"b\"\r\n world\r\n000\r\nX-Trailer: 1\r\n\r\n"

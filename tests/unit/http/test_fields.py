@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.http.fields import client_address, forward_request, forward_response, given_request_id
-from gateway.http.head import HeadLimits, RequestHead, ResponseHead
-from gateway.http.parsing import parse_request, parse_response
+from gateway.http.head import RequestHead, ResponseHead
+from gateway.http.parsing import HeadLimits, parse_request, parse_response
 
 LIMITS = HeadLimits()
 OWN = (

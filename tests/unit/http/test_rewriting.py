@@ -3,8 +3,7 @@
 import pytest
 
 from gateway.http.fields import forward_response
-from gateway.http.head import HeadLimits
-from gateway.http.parsing import parse_response
+from gateway.http.parsing import HeadLimits, parse_response
 from gateway.http.rewriting import Rewrite
 
 INTERNAL = Rewrite(

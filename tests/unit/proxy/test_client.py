@@ -5,7 +5,8 @@ from types import FrameType
 
 import pytest
 
-from gateway.http.head import HeadLimits, RequestHead
+from gateway.http.head import RequestHead
+from gateway.http.parsing import HeadLimits
 from gateway.proxy.limits import Limits
 from gateway.proxy.sites import Site
 from gateway.proxy.steps import Ask, ClientInfo, Intercept, Pass, Reply, Step, WholeRequest

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import RequestRefused
-from gateway.http.head import HeadLimits, RequestHead
-from gateway.http.parsing import parse_request
+from gateway.http.head import RequestHead
+from gateway.http.parsing import HeadLimits, parse_request
 from gateway.proxy.collection import Collection
 
 

@@ -3,8 +3,7 @@
 import pytest
 
 from gateway.errors import AppUnavailable, RequestRefused
-from gateway.http.head import HeadLimits
-from gateway.http.parsing import parse_request
+from gateway.http.parsing import HeadLimits, parse_request
 from gateway.http.rewriting import Rewrite
 from gateway.proxy.passage import Passage
 from gateway.proxy.sites import Site

@@ -4,8 +4,8 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from gateway.http.head import HeadLimits, RequestHead
-from gateway.http.parsing import parse_request
+from gateway.http.head import RequestHead
+from gateway.http.parsing import HeadLimits, parse_request
 from gateway.proxy.peers import Peers
 from gateway.proxy.steps import ClientInfo
 

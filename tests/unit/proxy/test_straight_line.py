@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 GET = (b"GET /a HTTP/1.1\r\nHost: shop.test\r\nConnection: keep-alive\r\nCookie: a=b\r\nAccept: */*\r\n\r\n")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok"
 OTHERS = {"guard", "traffic", "write"}  # stand-ins here
-INNER = {"lines"}  # a room of `head`'s own
+INNER = {"lines"}  # a room of `parsing`'s own
 
 
 def drawn(name: str) -> list[str]:

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from gateway.errors import AppUnavailable, Overloaded, RequestRefused, SluicegateError
-from gateway.http.head import HeadLimits, RequestHead
-from gateway.http.parsing import parse_request
+from gateway.http.head import RequestHead
+from gateway.http.parsing import HeadLimits, parse_request
 from gateway.proxy.steps import ClientInfo
 from gateway.proxy.turn import Turn
 from tests.helpers.desk import Desk

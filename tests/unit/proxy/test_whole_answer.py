@@ -6,8 +6,8 @@ import pytest
 
 from gateway.errors import AppUnavailable
 from gateway.http.body import response_framing
-from gateway.http.head import HeadLimits, ResponseHead
-from gateway.http.parsing import parse_response
+from gateway.http.head import ResponseHead
+from gateway.http.parsing import HeadLimits, parse_response
 from gateway.proxy.whole_answer import WholeAnswer
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from gateway.errors import AppUnavailable, RequestRefused
 from gateway.http import parsing
-from gateway.http.head import HeadLimits, RequestHead, ResponseHead
-from gateway.http.parsing import parse_request, parse_response
+from gateway.http.head import RequestHead, ResponseHead
+from gateway.http.parsing import HeadLimits, parse_request, parse_response
 
 LIMITS = HeadLimits(head_bytes=400, fields=8, request_line=60)
 WIDE = HeadLimits()
