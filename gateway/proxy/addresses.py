@@ -4,6 +4,7 @@ Owns what must hold at the other end before a byte of a request is sent to it. M
 """
 
 import asyncio
+import errno
 import os
 import socket
 import ssl
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 SYSTEM_AUTHORITIES = "the system's certificate authorities"
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Errors of a connect that tell of this process or machine, and nothing of who listens at the other end."""
 
 
 class Unreachable(Exception):
-    """Says that an address accepted no connection: `kind` is connect or tls, `reason` a sentence for operators.
+    """Says that there is no connection to an address: `kind` is connect, tls or exhausted.
 
-    `is_late` says that it was not refused: nobody answered in time.
+    `reason` is a sentence for operators. `is_late` says that it was not refused: nobody answered in time.
     """
 
     def __init__(self, kind: str, reason: str, *, is_late: bool = False) -> None:
@@ -25,6 +28,11 @@ class Unreachable(Exception):
         self.kind = kind
         self.reason = reason
         self.is_late = is_late
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the gateway's own lack: the address was not asked."""
+        return self.kind == "exhausted"
 
 
 class Destination(Protocol):
@@ -47,7 +55,7 @@ class Tls:
 
     def refused(self, verdict: str) -> Unreachable:
         """Return what to say of a certificate that does not prove it."""
-        wanted = f"its certificate must be for {self.name} and signed by {self.authority} ({verdict})"
+        wanted = f"its certificate must be for {self.name} and signed by {self.authority} ({verdict.rstrip('.')})"
         return Unreachable("tls", f"{wanted}: set the app's upstream_name or upstream_ca, or renew the certificate")
 
 
@@ -72,7 +80,7 @@ class Address:
             else:
                 await loop.create_connection(lambda: connection, self.host, self.port, ssl=tls.context,
                                              server_hostname=tls.name)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             _explain(error, tls)
 
 
@@ -89,19 +97,22 @@ class SocketFile:
         """Make a connection."""
         try:
             await asyncio.get_running_loop().create_unix_connection(lambda: connection, self.path)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             _explain(error, None)
 
 
-def _explain(error: OSError, tls: Tls | None) -> NoReturn:
-    """Raise what a failed connect means."""
+def _explain(error: OSError | ValueError, tls: Tls | None) -> NoReturn:
+    """Raise what a failed connect means; a ValueError (UnicodeError is one) is a name that cannot be written."""
     if isinstance(error, ssl.SSLCertVerificationError) and tls is not None:
         raise tls.refused(error.verify_message) from None
     if isinstance(error, ssl.SSLError):
         raise Unreachable("tls", "it does not speak TLS 1.2 or later: see that its address is that of a TLS port") \
             from None
-    words = os.strerror(error.errno) if error.errno else "at none of its addresses"
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, OSError) and error.errno in EXHAUSTED:
+        raise Unreachable("exhausted", f"the gateway itself lacks what a connection needs ({os.strerror(error.errno)}): "
+                                       "raise LimitNOFILE, or see to the machine's memory") from None
+    words = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "at none of its addresses"
+    if isinstance(error, socket.gaierror | ValueError):
         words = "there is no such name"
     raise Unreachable("connect", f"it accepts no connection ({words}): see that it runs, and that its address is right",
                       is_late=isinstance(error, TimeoutError)) from None

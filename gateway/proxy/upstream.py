@@ -19,10 +19,13 @@ from gateway.proxy.whole_answer import WholeAnswer
 BUSY_RETRY_SECONDS = 1  # connections come free in far less; browsers and scripts count in seconds
 
 
+UNFORESEEN = Unreachable("connect", "the attempt to connect failed: see what is logged of a background task")
+
+
 class Upstream:
     """Is one app as the data plane knows it: its addresses and its connections.
 
-    `on_error` is called with the kind of each failed request: connect, tls, timeout, protocol, lost or busy;
+    `on_error` is called with the kind of each failed request: connect, tls, exhausted, timeout, protocol, lost or busy;
     `on_rest` with an address that is left alone for a while, as text, and the sentence why. `clock` counts
     seconds and never goes back.
     """
@@ -120,13 +123,13 @@ class Upstream:
                                                    retry_after=BUSY_RETRY_SECONDS))
             return
         self._connecting += 1
+        failure: Unreachable | None = UNFORESEEN
         try:
             failure = await self._reach(connection, self._candidates(first))
-        finally:
+        finally:  # whatever that raised, nobody is left waiting
             self._connecting -= 1
-        if failure is not None:
-            status = 504 if failure.is_late else 502
-            connection.fail(failure.kind, AppUnavailable("The app accepts no connection.", status=status))
+            if failure is not None:
+                connection.fail(failure.kind, _unavailable(failure))
 
     def _has_room(self) -> bool:
         """Say whether there may be one connection more, if need be in the place of an idle one."""
@@ -164,9 +167,16 @@ class Upstream:
         else:
             pool.rest.end()
             return None
-        if pool.rest.begin(self.clock()):
+        if not failure.is_own and pool.rest.begin(self.clock()):
             self._on_rest(str(pool.address), failure.reason)
         return failure
+
+
+def _unavailable(failure: Unreachable) -> AppUnavailable:
+    """Return what to tell the client whose request reached nobody."""
+    if failure.is_own:
+        return AppUnavailable("The gateway can make no more connections.", status=503, retry_after=BUSY_RETRY_SECONDS)
+    return AppUnavailable("The app accepts no connection.", status=504 if failure.is_late else 502)
 
 
 def _nobody_asks(_address: str, _reason: str) -> None:

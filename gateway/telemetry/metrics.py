@@ -68,7 +68,8 @@ UPSTREAM_ERRORS = Family(name="sluicegate_upstream_errors_total", kind=Kind.COUN
 TOKEN_VERIFICATIONS = Family(name="sluicegate_token_verifications_total", kind=Kind.COUNTER, labels=("outcome",),
                              meaning="Access tokens that came with requests, by what became of them.")
 UPSTREAM_RESTING = Family(name="sluicegate_upstream_resting", kind=Kind.GAUGE, labels=("app",),
-                          meaning="Addresses of an app that are left alone because they accept no connection.")
+                          meaning="Addresses of an app that are left alone because they accept no connection, "
+                                  "each counted once for each worker.")
 ACCESS_LOG_DROPPED = Family(name="sluicegate_access_log_dropped_total", kind=Kind.COUNTER, labels=(),
                             meaning="Access log lines lost because nobody read the log fast enough.")
 WORKER_RESTARTS = Family(name="sluicegate_worker_restarts_total", kind=Kind.COUNTER, labels=(),
@@ -117,7 +118,7 @@ STAGES = ("wait", "run")
 SWITCHING_PROTOCOLS = 101
 STATUS_CLASSES = (OTHER, "1xx", "2xx", "3xx", "4xx", "5xx")  # by the status's first digit
 TOKEN_OUTCOMES = ("cached", "verified", "refused", "over_budget")
-UPSTREAM_ERROR_KINDS = ("connect", "tls", "timeout", "protocol", "lost", "busy")
+UPSTREAM_ERROR_KINDS = ("connect", "tls", "exhausted", "timeout", "protocol", "lost", "busy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +136,8 @@ class Pulled:
     """What can only be looked up, at the time of one scrape.
 
     `accounts` is None when the store did not answer. `open_breakers` names sources, `resting` counts addresses
-    by app. `sums` are over all
-    workers, this one included; None where this process is the only one. `tokens` are by `TOKEN_OUTCOMES`.
+    by app. `sums` are over all workers, this one included; None where this process is the only one. `tokens` are
+    by `TOKEN_OUTCOMES`.
     """
 
     accounts: Sequence[SourceCount] | None = None
@@ -279,8 +280,8 @@ class Metrics:
         yield from self._collect_pulled(pulled)
 
     def _collect_pulled(self, pulled: Pulled) -> Iterable[Metric]:
-        resting: dict[Labels, float] = {(source,): source in pulled.open_breakers for source in self._sources}
-        yield gauge(SOURCE_BREAKER_OPEN, resting)
+        open_breakers: dict[Labels, float] = {(source,): source in pulled.open_breakers for source in self._sources}
+        yield gauge(SOURCE_BREAKER_OPEN, open_breakers)
         yield gauge(UPSTREAM_RESTING, {(app,): pulled.resting.get(app, 0) for app in self._apps})
         yield gauge(HASH_QUEUE_DEPTH, {(): pulled.hash_queue_depth})
         yield gauge(HASH_BUSY, {(): pulled.hash_busy})

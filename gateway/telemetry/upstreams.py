@@ -13,10 +13,11 @@ QUIET_SECONDS = 10.0  # a dead app fails every request: one line tells enough, a
 REASONS: Mapping[str, str] = MappingProxyType({
     "connect": "it accepts no connection: see that it runs, and that the app's upstream leads there",
     "tls": "it does not prove to be the app: see what is said of its addresses",
+    "exhausted": "the gateway has no descriptor or memory left for a connection: raise LimitNOFILE",
     "busy": "it has as many connections as it may have: see what keeps it, or raise limits.upstream_connections",
     "timeout": "it does not answer in time: see what keeps it, or give it more of limits.answer_head_seconds",
-    "protocol": "its answer is no HTTP that can be passed on: see what it is that listens there",
-    "lost": "it closed a connection before its answer was whole: see its own log",
+    "protocol": "its answer is no HTTP that can be passed on: see what it is that listens there (TLS needs https://)",
+    "lost": "it closed a connection before its answer was whole: see its own log (TLS needs https://)",
 })
 
 

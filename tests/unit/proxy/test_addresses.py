@@ -1,6 +1,8 @@
 """Where an app listens, and what it has to prove."""
 
 import asyncio
+import errno
+import os
 import socket
 import ssl
 from pathlib import Path
@@ -45,7 +47,7 @@ def test_addresses_are_written_as_they_are_configured(tmp_path: Path) -> None:
     assert str(SocketFile(path="/run/app.sock")) == "unix:/run/app.sock"
 
 
-def unreachable(error: OSError, tls: Tls | None = None, path: str = "") -> Unreachable:
+def unreachable(error: Exception, tls: Tls | None = None, path: str = "") -> Unreachable:
     """Return what a connect is told as that fails for this reason, on a loop that knows no other."""
 
     async def fail(*_: object, **__: object) -> None:
@@ -67,13 +69,22 @@ def unreachable(error: OSError, tls: Tls | None = None, path: str = "") -> Unrea
     (FileNotFoundError(2, "x"), "(No such file or directory)"),
     (socket.gaierror(-2, "x"), "(there is no such name)"),
     (OSError("Multiple exceptions: x, y"), "(at none of its addresses)"),
+    (UnicodeError("label empty or too long"), "(there is no such name)"),
 ])
 @pytest.mark.parametrize("path", ["", "/run/app.sock"])
-def test_a_failure_is_told_in_words(error: OSError, words: str, path: str) -> None:
+def test_a_failure_is_told_in_words(error: Exception, words: str, path: str) -> None:
     """The system's own, where it has some; never what an exception's text holds."""
     told = unreachable(error, path=path)
-    assert (told.kind, told.is_late) == ("connect", False)
+    assert (told.kind, told.is_late, told.is_own) == ("connect", False, False)
     assert words in told.reason
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+def test_what_the_gateway_lacks_is_not_the_apps_fault(number: int) -> None:
+    """Who reads that looks at the gateway's limits, and not for an app that is down."""
+    told = unreachable(OSError(number, "x"))
+    assert (told.kind, told.is_own) == ("exhausted", True)
+    assert told.reason.startswith(f"the gateway itself lacks what a connection needs ({os.strerror(number)}): ")
 
 
 def test_the_systems_own_patience_is_lateness() -> None:
@@ -86,7 +97,7 @@ def test_a_failed_handshake_is_told_apart(tmp_path: Path) -> None:
     tls = proves(Authority(tmp_path), "app.internal")
     assert "TLS 1.2 or later" in unreachable(ssl.SSLError(1, "WRONG_VERSION_NUMBER"), tls).reason
     wrong = ssl.SSLCertVerificationError(1, "x")
-    wrong.verify_message = "certificate has expired"
+    wrong.verify_message = "certificate has expired."
     told = unreachable(wrong, tls)
     assert told.kind == "tls"
     assert f"for app.internal and signed by {tmp_path}/authority.pem (certificate has expired)" in told.reason

@@ -20,7 +20,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 @dataclass(eq=False)
 class Place:
-    """Is a Destination whose connections are made by hand; `state` is up, refusing, silent or foreign."""
+    """Is a Destination whose connections are made by hand; `state` is up, refusing, silent, foreign, full or broken."""
 
     name: str
     state: str = "up"
@@ -38,6 +38,10 @@ class Place:
             raise Unreachable("connect", "it accepts no connection")
         if self.state == "foreign":
             raise Unreachable("tls", "its certificate is another's")
+        if self.state == "full":
+            raise Unreachable("exhausted", "the gateway has no descriptor left")
+        if self.state == "broken":
+            raise UnicodeError
         transport = FakeTransport()
         assert isinstance(connection, UpstreamConnection)
         self.lines.append((connection, transport))
@@ -256,3 +260,25 @@ async def test_closing_closes_every_address() -> None:
         connection.connection_lost(None)
         await asyncio.sleep(0)
     await closing
+
+
+async def test_what_the_gateway_lacks_puts_no_address_to_rest() -> None:
+    """A healthy app is asked as soon as there are descriptors again; meanwhile clients may come back."""
+    world = World(a := Place("a", "full"))
+    told = refusal(await world.asks())
+    assert (told.status, told.retry_after) == (503, 1)
+    assert (world.errors, world.rests, world.upstream.resting) == (["exhausted"], [], 0)
+    a.state = "up"
+    assert await world.served() == "a"
+
+
+async def test_a_connect_that_nobody_foresaw_leaves_nobody_waiting() -> None:
+    """Its client is told that there is no app, and its task says what it was."""
+    world = World(Place("a", "broken"))
+    whole = WholeAnswer(asyncio.get_running_loop().create_future(), limit=100)
+    world.upstream.attach(whole, b"request", method=b"GET", reuse=Reuse.ANY)
+    while len(world.tasks):
+        await asyncio.sleep(0)
+    assert refusal(whole).status == 502
+    assert world.errors == ["connect"]
+    assert [type(failure) for failure in world.failures] == [UnicodeError]
