@@ -60,6 +60,7 @@ from gateway.telemetry.accesslog import AnswerLog
 from gateway.telemetry.metrics import KeyRow, Metrics, Pulled, open_registry
 from gateway.telemetry.pulled import count_accounts
 from gateway.telemetry.redaction import Redactor
+from gateway.telemetry.refusals import RefusedConnections
 from gateway.telemetry.tally import Tally
 from gateway.telemetry.traffic import Traffic
 
@@ -82,7 +83,8 @@ class Logs:
 class Gateway:
     """A gateway that is ready to listen: the public protocol factory and the private application.
 
-    `loops` owns what runs as long as the process does. `tally` returns what was counted here so far.
+    `loops` owns what runs as long as the process does. `on_refused` is told of connections that are closed before
+    HTTP. `tally` returns what was counted here so far.
     """
 
     connections: Connections
@@ -90,6 +92,7 @@ class Gateway:
     operations: Operations
     peers: Peers
     loops: Tasks
+    on_refused: RefusedConnections
     tally: Callable[[], Tally]
 
 
@@ -156,6 +159,7 @@ async def build(settings: Settings, logs: Logs, *, share: Share = alone) -> Asyn
             operations=operations,
             peers=peers,
             loops=loops,
+            on_refused=RefusedConnections(count=metrics.connection_refused, log=logs.operator, clock=time.monotonic),
             tally=lambda: metrics.tally(here()),
         )
 

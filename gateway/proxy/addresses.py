@@ -109,8 +109,8 @@ def _explain(error: OSError | ValueError, tls: Tls | None) -> NoReturn:
         raise Unreachable("tls", "it does not speak TLS 1.2 or later: see that its address is that of a TLS port") \
             from None
     if isinstance(error, OSError) and error.errno in EXHAUSTED:
-        raise Unreachable("exhausted", f"the gateway itself lacks what a connection needs ({os.strerror(error.errno)}): "
-                                       "raise LimitNOFILE, or see to the machine's memory") from None
+        raise Unreachable("exhausted", "the gateway itself lacks what a connection needs "
+                                       f"({os.strerror(error.errno)}): raise LimitNOFILE, or give it memory") from None
     words = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "at none of its addresses"
     if isinstance(error, socket.gaierror | ValueError):
         words = "there is no such name"

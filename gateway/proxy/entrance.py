@@ -8,8 +8,9 @@ of this: `loop.create_server` is theirs.
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from gateway.proxy.connections import Connections
 from gateway.proxy.peers import Peers
@@ -23,22 +24,30 @@ BATCH = 64  # connections accepted in a row before others have their turn
 FULL_SECONDS = 1.0  # how long nothing is accepted when the process has no descriptor left
 
 
+class BalancerRefused(Exception):
+    """Says that a connection comes from somebody who may announce nobody."""
+
+
 class Entrance:
     """Accepts on one listening socket, which becomes its own.
 
     `announcers` knows who may name the client of a connection; None where connections have no preamble. Without
-    a `context` they are not encrypted.
+    a `context` they are not encrypted. `on_refused` is called with why a connection was closed here (untrusted,
+    preamble or tls) and with the address at its other end; not for one that ended by itself, as a balancer's
+    checks do.
     """
 
-    __slots__ = ("_announcers", "_connections", "_context", "_listener", "_tasks")
+    __slots__ = ("_announcers", "_connections", "_context", "_listener", "_on_refused", "_tasks")
 
     def __init__(self, listener: socket.socket, connections: Connections, tasks: Tasks, *,
-                 announcers: Peers | None, context: ssl.SSLContext | None) -> None:
+                 announcers: Peers | None, context: ssl.SSLContext | None,
+                 on_refused: Callable[[str, str], None]) -> None:
         self._listener = listener
         self._connections = connections
         self._tasks = tasks
         self._announcers = announcers
         self._context = context
+        self._on_refused = on_refused
 
     def open(self) -> None:
         """Accept connections from now on."""
@@ -60,7 +69,7 @@ class Entrance:
         loop = asyncio.get_running_loop()
         for _ in range(BATCH):
             try:
-                accepted, _address = self._listener.accept()
+                accepted, address = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError:  # no descriptor is left: the queue waits, and this process gets some rest
@@ -68,31 +77,43 @@ class Entrance:
                 loop.call_later(FULL_SECONDS, self._watch)
                 return
             accepted.settimeout(0)
-            self._tasks.start(self._admit(accepted))
+            self._tasks.start(self._admit(accepted, address[0]))
 
-    async def _admit(self, accepted: socket.socket) -> None:
-        """Make a client connection of what was accepted, or close it without a word."""
+    async def _admit(self, accepted: socket.socket, peer: str) -> None:
+        """Make a client connection of what was accepted, or close it without a word to whoever is there."""
         arrival = Arrival(accepted)
         self._connections.opened(arrival)
         try:
-            announced = await self._announced(accepted)
+            announced = await self._announced(accepted, peer)
             await asyncio.get_running_loop().connect_accepted_socket(
                 partial(self._connections, announced), accepted, ssl=self._context,
                 ssl_handshake_timeout=HANDSHAKE_SECONDS if self._context is not None else None)
-        except (OSError, PreambleRefused):  # TimeoutError and SSLError are OSErrors
+        except (OSError, BalancerRefused, PreambleRefused) as error:
             accepted.close()
+            reason = next((reason for kind, reason in REFUSALS.items() if isinstance(error, kind)), None)
+            if reason is not None:
+                self._on_refused(reason, peer)
         finally:
             self._connections.closed(arrival)
 
-    async def _announced(self, accepted: socket.socket) -> ClientInfo | None:
+    async def _announced(self, accepted: socket.socket, balancer: str) -> ClientInfo | None:
         """Return the client that the preamble names, if there has to be one."""
         if self._announcers is None:
             return None
-        balancer = accepted.getpeername()[0]
         if not self._announcers.info(balancer).is_trusted:
-            raise PreambleRefused
+            raise BalancerRefused
         async with asyncio.timeout(PREAMBLE_SECONDS):
             return await _receive(accepted, partial(self._announcers.announced, balancer))
+
+
+REFUSALS: Mapping[type[Exception], str] = MappingProxyType({
+    BalancerRefused: "untrusted",
+    PreambleRefused: "preamble",
+    TimeoutError: "preamble",
+    ssl.SSLError: "tls",
+    ConnectionAbortedError: "tls",  # what asyncio and uvloop make of a handshake that is late
+})
+"""What a connection is refused for, by what went wrong; whatever else is an OSError, the other end has gone."""
 
 
 class Arrival:
@@ -123,6 +144,8 @@ async def _receive(accepted: socket.socket, announced: Callable[..., ClientInfo]
     while True:
         await _readable(accepted)
         piece = accepted.recv(LONGEST - len(held), socket.MSG_PEEK)
+        if not piece and not held:
+            raise ConnectionResetError
         if not piece:
             raise PreambleRefused
         preamble = read_preamble(held + piece)

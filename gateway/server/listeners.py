@@ -63,7 +63,7 @@ class Listeners:
         if context is None and not settings.listen.proxy_protocol:
             loop = asyncio.get_running_loop()
             return await loop.create_server(gateway.connections, sock=one, backlog=socket.SOMAXCONN)
-        entrance = Entrance(one, gateway.connections, gateway.loops, context=context,
+        entrance = Entrance(one, gateway.connections, gateway.loops, context=context, on_refused=gateway.on_refused,
                             announcers=gateway.peers if settings.listen.proxy_protocol else None)
         entrance.open()
         return entrance

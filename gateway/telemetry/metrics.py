@@ -63,6 +63,8 @@ PROXIED_REQUESTS = Family(name="sluicegate_proxied_requests_total", kind=Kind.CO
 PROXIED_SECONDS = Family(name="sluicegate_proxied_request_seconds", kind=Kind.HISTOGRAM, labels=("app",),
                          meaning="Time from the request's head to the end of its answer.",
                          buckets=FAST_SECONDS)
+REFUSED_CONNECTIONS = Family(name="sluicegate_refused_connections_total", kind=Kind.COUNTER, labels=("reason",),
+                             meaning="Connections to the public listener that were closed before HTTP, by reason.")
 UPSTREAM_ERRORS = Family(name="sluicegate_upstream_errors_total", kind=Kind.COUNTER, labels=("app", "kind"),
                          meaning="Requests that an app gave no usable answer to, by what went wrong.")
 TOKEN_VERIFICATIONS = Family(name="sluicegate_token_verifications_total", kind=Kind.COUNTER, labels=("outcome",),
@@ -88,8 +90,8 @@ BUILD_INFO = Family(name="sluicegate_build_info", kind=Kind.GAUGE, labels=("vers
 FAMILIES = (
     LOGINS, MIGRATIONS, PASSWORD_CHANGES, HANDOFFS, THROTTLED, SOURCE_CALLS, SOURCE_CALL_SECONDS,
     SOURCE_BREAKER_OPEN, HASH_SECONDS_SPENT, HASH_QUEUE_DEPTH, HASH_BUSY, PROXIED_REQUESTS, PROXIED_SECONDS,
-    UPSTREAM_ERRORS, UPSTREAM_RESTING, TOKEN_VERIFICATIONS, ACCESS_LOG_DROPPED, WORKER_RESTARTS, STORE_UP, ACCOUNTS,
-    SIGNING_KEY, SIGNING_KEY_AGE, BUILD_INFO,
+    REFUSED_CONNECTIONS, UPSTREAM_ERRORS, UPSTREAM_RESTING, TOKEN_VERIFICATIONS, ACCESS_LOG_DROPPED, WORKER_RESTARTS,
+    STORE_UP, ACCOUNTS, SIGNING_KEY, SIGNING_KEY_AGE, BUILD_INFO,
 )
 
 SUMMED_GAUGES = frozenset({SOURCE_BREAKER_OPEN.name, UPSTREAM_RESTING.name, HASH_QUEUE_DEPTH.name, HASH_BUSY.name})
@@ -118,6 +120,7 @@ STAGES = ("wait", "run")
 SWITCHING_PROTOCOLS = 101
 STATUS_CLASSES = (OTHER, "1xx", "2xx", "3xx", "4xx", "5xx")  # by the status's first digit
 TOKEN_OUTCOMES = ("cached", "verified", "refused", "over_budget")
+CONNECTION_REFUSALS = ("preamble", "untrusted", "tls")
 UPSTREAM_ERROR_KINDS = ("connect", "tls", "exhausted", "timeout", "protocol", "lost", "busy")
 
 
@@ -200,6 +203,7 @@ class Metrics:
         self._source_calls = _counts(SOURCE_CALLS, sources, tuple(Outcome))
         self._source_seconds = _histogram(SOURCE_CALL_SECONDS, sources)
         self._hash_seconds = _histogram(HASH_SECONDS_SPENT, STAGES)
+        self._refused_connections = _counts(REFUSED_CONNECTIONS, CONNECTION_REFUSALS)
         self._upstream_errors = _counts(UPSTREAM_ERRORS, apps, UPSTREAM_ERROR_KINDS)
         self._proxied_seconds = _histogram(PROXIED_SECONDS, (*apps, NO_APP))
         self._traffic = {app: SiteTraffic(self._proxied_seconds.series(app)) for app in (*apps, NO_APP)}
@@ -245,6 +249,10 @@ class Metrics:
         """Count an answer on the public listener; an app that is not configured counts as `NO_APP`."""
         (self._traffic.get(app) or self._traffic[NO_APP]).add(status, seconds)
 
+    def connection_refused(self, reason: str) -> None:
+        """Count a connection that was closed before HTTP; `CONNECTION_REFUSALS` lists the values."""
+        self._refused_connections.add(reason)
+
     def upstream_error(self, app: str, kind: str) -> None:
         """Count a request that an app gave no usable answer to; `UPSTREAM_ERROR_KINDS` lists the values."""
         self._upstream_errors.add(app, kind)
@@ -270,8 +278,8 @@ class Metrics:
     def _families(self, pulled: Pulled) -> Iterable[Metric]:
         yield from (series.collect() for series in (
             self._logins, self._migrations, self._changes, self._handoffs, self._throttled,
-            self._source_calls, self._source_seconds, self._hash_seconds, self._upstream_errors,
-            self._proxied_seconds))
+            self._source_calls, self._source_seconds, self._hash_seconds, self._refused_connections,
+            self._upstream_errors, self._proxied_seconds))
         yield counter(PROXIED_REQUESTS, {
             (app, status_class): count for app, traffic in self._traffic.items()
             for status_class, count in zip(STATUS_CLASSES, traffic.by_class, strict=True)})

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import ssl
 import struct
@@ -62,6 +63,11 @@ class Dialogue:
         agreed: ssl.SSLObject = self.writer.get_extra_info("ssl_object")
         return agreed
 
+    async def leave(self) -> bytes:
+        """Say nothing more, and return everything that comes until the end."""
+        self.writer.write_eof()
+        return await self.ask()
+
     async def ask(self, *pieces: bytes) -> bytes:
         """Send pieces one by one, and return everything that comes back until the end."""
         try:
@@ -75,6 +81,14 @@ class Dialogue:
             return b""
         finally:
             self.writer.close()
+
+
+async def refusals(gateway: RunningGateway) -> dict[str, float]:
+    """Return how many connections were refused, by reason, as far as there were any."""
+    text = (await gateway.ask("/metrics")).text
+    found = re.findall(r'^sluicegate_refused_connections_total\{reason="(\w+)"\} (\S+)$', text, re.MULTILINE)
+    assert len(found) == 3
+    return {reason: float(count) for reason, count in found if float(count)}
 
 
 def seen(answer: bytes, name: bytes) -> list[bytes]:
@@ -121,8 +135,10 @@ async def test_old_versions_of_tls_are_refused(encrypted: RunningGateway, author
 
 
 async def test_plain_http_to_tls_gets_no_answer(encrypted: RunningGateway, authority: Authority) -> None:
-    """The connection closes, and those of others go on."""
+    """The connection closes and is counted, unless it said nothing; those of others go on."""
+    await (await Dialogue.open(encrypted.url)).leave()
     assert not (await (await Dialogue.open(encrypted.url)).ask(GET % b"")).startswith(b"HTTP/")
+    assert await refusals(encrypted) == {"tls": 1}
     dialogue = await Dialogue.open(encrypted.url)
     await dialogue.encrypt(authority.context())
     assert (await dialogue.ask(GET % b"")).startswith(b"HTTP/1.1 200 OK\r\n")
@@ -242,6 +258,13 @@ async def test_a_balancer_that_names_nobody_is_the_client(announced: RunningGate
 async def test_a_connection_without_a_right_preamble_is_closed(announced: RunningGateway, start: bytes) -> None:
     """Without a word: nobody knows whose it is."""
     assert await (await Dialogue.open(announced.url)).ask(start + GET % b"") == b""
+    assert await refusals(announced) == {"preamble": 1}
+
+
+async def test_a_connection_that_says_nothing_is_not_counted(announced: RunningGateway) -> None:
+    """Balancers look in like that, every few seconds."""
+    assert await (await Dialogue.open(announced.url)).leave() == b""
+    assert await refusals(announced) == {}
 
 
 async def test_a_preamble_from_anybody_else_is_not_believed(database: Secret, app: EchoApp, tmp_path: Path) -> None:
@@ -250,6 +273,7 @@ async def test_a_preamble_from_anybody_else_is_not_believed(database: Secret, ap
                               listen=ANNOUNCED.replace("127.0.0.1", "192.0.2.1"))
     async with running_gateway(configuration) as gateway:
         assert await (await Dialogue.open(gateway.url)).ask(LINE + GET % b"") == b""
+        assert await refusals(gateway) == {"untrusted": 1}
 
 
 async def test_tls_begins_where_the_preamble_ends(database: Secret, app: EchoApp, tmp_path: Path,

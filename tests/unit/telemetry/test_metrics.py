@@ -60,6 +60,7 @@ def shown() -> Shown:
      {"app": "wiki", "by": "address"}),
     (lambda m: m.password_changed("shop", ChangeEnd.PENDING), "sluicegate_password_changes_total",
      {"app": "shop", "outcome": "pending"}),
+    (lambda m: m.connection_refused("tls"), "sluicegate_refused_connections_total", {"reason": "tls"}),
     (lambda m: m.upstream_error("wiki", "lost"), "sluicegate_upstream_errors_total",
      {"app": "wiki", "kind": "lost"}),
     (lambda m: m.proxied("shop", 302, 0.01), "sluicegate_proxied_requests_total",
