@@ -159,14 +159,16 @@ class SessionKeeper:
     async def renew(self, app: str, due: Due) -> Issued | Known | Ended | Unexamined:
         """Return a fresh access token for a live session, or what clears the cookies of an ended one.
 
-        The handle stays, so requests sent side by side may each renew. Without a handle, or while its address
-        may not have one looked up, a right token stays as it is.
+        The handle stays, so requests sent side by side may each renew. A right token stays as it is without a
+        handle, while its address may not have one looked up, and as long as it is young: a worker that has just
+        begun is in doubt about every one, and its row can take the doubt away.
         """
         asked_at = self._clock()
         seconds = self._handles.wait(due.address, asked_at)
-        if due.known is not None and (due.handle is None or seconds):
-            stands = self.holds(due.known) or await self.prove(due.known)
-            return due.known if stands else Ended(fields=())
+        known = due.known
+        if known is not None and (due.handle is None or seconds or asked_at < known.due_at):
+            stands = self.holds(known) or await self.prove(known)
+            return known if stands else Ended(fields=() if due.handle is None else self.cleared(app))
         if seconds:
             return Unexamined(seconds=seconds)
         assert due.handle is not None
