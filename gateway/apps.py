@@ -84,17 +84,11 @@ class Assembler:
         return apps
 
     def _upstream(self, app: AppSection) -> Upstream:
-        """Return the app as the data plane knows it; raises `ConfigurationError` for a file of no authority."""
+        """Return the app as the data plane knows it."""
         trouble = UpstreamTrouble(app.name, ", ".join(map(str, app.upstream)), count=self._metrics.upstream_error,
                                   log=self._log, clock=time.monotonic)
-        try:
-            destinations = [_destination(address, app) for address in app.upstream]
-        except OSError:
-            place = ("app", self._settings.apps.index(app), "upstream_ca")
-            message = "must be a file that can be read and holds certificates in PEM"
-            raise ConfigurationError(self._settings.problem(place, message)) from None
-        return Upstream(*destinations, limits=self._limits, tasks=self._tasks, clock=time.monotonic,
-                        on_error=trouble, on_rest=trouble.rests)
+        return Upstream(*destinations(self._settings, app), limits=self._limits, tasks=self._tasks,
+                        clock=time.monotonic, on_error=trouble, on_rest=trouble.rests)
 
     async def _questions(
         self, app: AppSection, source: SourceSection, rules: RuleSet, upstream: Upstream
@@ -164,6 +158,16 @@ class Assembler:
             entry=entry,
             access=_access(app, rules, entry),
         )
+
+
+def destinations(settings: Settings, app: AppSection) -> list[Destination]:
+    """Return where an app's addresses lead; raises `ConfigurationError` for a file of no authority."""
+    try:
+        return [_destination(address, app) for address in app.upstream]
+    except OSError:
+        place = ("app", settings.apps.index(app), "upstream_ca")
+        message = "must be a file that can be read and holds certificates in PEM"
+        raise ConfigurationError(settings.problem(place, message)) from None
 
 
 def _entry(app: AppSection, rules: RuleSet) -> Entry:

@@ -60,6 +60,9 @@ def plan(settings: Settings) -> tuple[AppPlan, ...]:
 
 def notes(settings: Settings) -> Iterator[str]:
     """Say what an operator should know of settings that are right."""
+    if settings.listen.certificate is not None and settings.tokens.issuer.startswith("http:"):
+        yield ("listen.certificate is set, and tokens.issuer begins with http:// all the same: cookies are not Secure "
+               "and have no prefix __Host-; write https://")
     for app in settings.apps:
         source = settings.sources.get(app.source or "")
         if source is not None and source.adapter == FORM:

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 could not be done now, 2 the command or the configuration 
 """
 
 import sys
+from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -68,12 +69,12 @@ def serve(
 @cli.command()
 def check(config: Config) -> None:
     """Read the configuration and say everything that is wrong with it; opens no connection."""
-    from gateway.server.certificates import server_context
+    from gateway.cli.files import demand_files, file_notes  # other commands start without the data plane
 
     settings = read_configuration(config)
-    server_context(settings)
+    demand_files(settings)
     print(f"{config}: good; {len(settings.apps)} app(s), {len(settings.sources)} source(s)")
-    for note in notes(settings):
+    for note in (*notes(settings), *file_notes(settings, datetime.now(UTC))):
         print(f"note: {note}")
 
 

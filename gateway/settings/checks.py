@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gateway.settings.positions import Path
-from gateway.settings.sections import EMBEDDED
+from gateway.settings.sections import EMBEDDED, LimitsSection
 
 Table = Mapping[str, Any]
 Mistake = tuple[Path, str]
@@ -64,6 +64,15 @@ def _nobody_announces(root: Table) -> Iterator[Mistake]:
     listen = table_of(root.get("listen"))
     if listen.get("proxy_protocol") is True and not listen.get("trusted_proxies"):
         yield ("listen", "proxy_protocol"), "needs trusted_proxies: nobody else may say whose connection it is"
+
+
+def _line_beyond_head(root: Table) -> Iterator[Mistake]:
+    limits, default = table_of(root.get("limits")), LimitsSection()
+    line = limits.get("request_line_bytes", default.request_line_bytes)
+    head = limits.get("head_bytes", default.head_bytes)
+    if isinstance(line, int) and isinstance(head, int) and line >= head:
+        key = "request_line_bytes" if "request_line_bytes" in limits else "head_bytes"
+        yield ("limits", key), "leaves no room: limits.request_line_bytes must be below limits.head_bytes"
 
 
 def _no_app(root: Table) -> Iterator[Mistake]:
@@ -163,6 +172,7 @@ CHECKS: tuple[Callable[[Table], Iterator[Mistake]], ...] = (
     _same_listener,
     _half_a_certificate,
     _nobody_announces,
+    _line_beyond_head,
     _no_app,
     _app_names,
     _app_places,

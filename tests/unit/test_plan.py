@@ -33,3 +33,13 @@ def test_what_a_block_does_not_end_is_said(tmp_path: Path, access: str, *, is_sa
     file.write_text(FILE.format(access=access))
     said = "\n".join(notes(read_settings(file, {})))
     assert ('needs [[app.access]] with require = "session"' in said) is is_said
+
+
+@pytest.mark.parametrize(("issuer", "is_said"), [("http://shop.test", True), ("https://shop.test", False)])
+def test_a_certificate_without_secure_cookies_is_said(tmp_path: Path, issuer: str, *, is_said: bool) -> None:
+    """It is the issuer that makes cookies Secure, and nobody would notice."""
+    file = tmp_path / "sluicegate.toml"
+    listen = '[listen]\ncertificate = "chain.pem"\nkey = "key.pem"\n'
+    file.write_text(listen + FILE.format(access="").replace("http://127.0.0.1:8080", issuer))
+    said = "\n".join(notes(read_settings(file, {})))
+    assert ("cookies are not Secure" in said) is is_said

@@ -166,3 +166,15 @@ def test_a_path_has_one_rule_of_access() -> None:
     """Which of two would count?"""
     tables = ({"path": "/a", "require": "session"}, {"path": "/a/", "require": "nothing"}, {"path": "/b"})
     assert found(app=(app(access=tables),)) == [("app", 0, "access", 1, "path")]
+
+
+@pytest.mark.parametrize(("limits", "places"), [
+    ({"request_line_bytes": 4096, "head_bytes": 4097}, []),
+    ({"request_line_bytes": 4096, "head_bytes": 4096}, [("limits", "request_line_bytes")]),
+    ({"request_line_bytes": 65536}, [("limits", "request_line_bytes")]),
+    ({"head_bytes": 8192}, [("limits", "head_bytes")]),
+    ({"head_bytes": "8192"}, []), ({}, []),
+])
+def test_a_head_has_room_for_more_than_its_first_line(limits: dict[str, object], places: list[Path]) -> None:
+    """Otherwise the greater of the two would never be reached; what is left out has its default."""
+    assert found(limits=limits) == places
