@@ -20,7 +20,7 @@ from gateway.parts import encryption_key, private_token
 from gateway.plan import read_settings
 from gateway.proxy.tasks import Tasks
 from gateway.server.certificates import server_context
-from gateway.server.generation import Generation, Ledger, Plan
+from gateway.server.generation import Generation, Ledger, Terms
 from gateway.server.listeners import Leave
 from gateway.server.process import forbid_core_dumps, last_word, operator_log
 from gateway.server.sockets import Sockets
@@ -66,7 +66,7 @@ class Supervisor:
             loop.add_signal_handler(number, call)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._tasks.close, 0)
-            self._sockets = Sockets.open(settings, self._workers)
+            self._sockets = await asyncio.to_thread(Sockets.open, settings, self._workers)
             stack.callback(self._close_sockets)
             self._make_secrets(settings)
             store = await stack.enter_async_context(running_store(settings.store, self._tasks))
@@ -74,7 +74,7 @@ class Supervisor:
 
     async def _serve(self, settings: Settings, text: str, store: Secret) -> None:
         try:
-            await self._open(Plan(configuration=self._configuration, text=text, store=store, sockets=self._sockets))
+            await self._open(Terms(configuration=self._configuration, text=text, store=store, sockets=self._sockets))
             self._log.info("listening", public=str(settings.listen.public), private=str(settings.private.listen),
                            workers=self._workers)
             while not self._is_stopping:
@@ -90,9 +90,11 @@ class Supervisor:
         await self._end(settings)
         self._log.info("stopped")
 
-    async def _open(self, plan: Plan) -> Generation:
-        """Start a generation."""
-        generation = Generation(plan, self._ledger, self._tasks, self._log)
+    async def _open(self, terms: Terms) -> Generation:
+        """Start a generation; raises a `SluicegateError` where it cannot come up, or need not any more."""
+        if self._is_stopping:
+            raise SluicegateError("the gateway is stopping")
+        generation = Generation(terms, self._ledger, self._tasks, self._log)
         self._generations.append(generation)
         try:
             await generation.open()
@@ -111,13 +113,13 @@ class Supervisor:
             server_context(settings)
             refuse_other_store(former, settings)
             self._make_secrets(settings)
-            sockets = Sockets.open(settings, self._workers, self._sockets)
+            sockets = await asyncio.to_thread(Sockets.open, settings, self._workers, self._sockets)
         except ConfigurationError as error:
             self._log.error("the settings are wrong, so those before stay", problems=list(map(str, error.problems)))
             return former
         try:
-            await self._open(Plan(configuration=self._configuration, text=text, sockets=sockets,
-                                  store=store if settings.store.is_embedded else settings.store.url))
+            await self._open(Terms(configuration=self._configuration, text=text, sockets=sockets,
+                                   store=store if settings.store.is_embedded else settings.store.url))
         except SluicegateError as error:
             sockets.close(but=self._sockets)
             if self._is_stopping:

@@ -4,17 +4,24 @@ import asyncio
 import json
 import os
 import re
+import resource
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
 from gateway.demo.scene import free_port
+from gateway.errors import SluicegateError
 from gateway.model import Secret
+from gateway.proxy.tasks import Tasks
+from gateway.server.generation import Generation, Ledger, Patience, Terms
+from gateway.server.listeners import Leave
+from gateway.server.sockets import Sockets
 from tests.helpers.browser import Browser
 from tests.helpers.echo_app import EchoApp, echo_app
 from tests.helpers.gateways import TOKEN, Configuration, GatewayProcess, configure, serving
@@ -111,6 +118,152 @@ async def test_a_killed_worker_loses_only_its_own_connections(configuration: Con
         assert await gateway.stop() == 0
 
 
+async def test_workers_that_die_together_leave_the_supervisor_its_ears(configuration: Configuration) -> None:
+    """All are replaced at once, and a stop is still heard."""
+    async with serving(configuration, workers=3) as gateway:
+        dead = gateway.workers
+        for worker in dead:
+            os.kill(worker, signal.SIGKILL)
+        await until(lambda: len(set(gateway.workers) - set(dead)) == 3)
+        assert (await Browser(gateway.url).get("/page")).status == 200
+        assert await gateway.stop() == 0
+        assert "Unknown child process" not in gateway.log
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.6, 0.9])
+async def test_a_stop_during_the_start_leaves_nothing(configuration: Configuration, seconds: float) -> None:
+    """Whatever had come up by then: the exit code is 0 and no word is lost about the processes that were killed."""
+    gateway = GatewayProcess(configuration, workers=4)
+    starting = beside(gateway.start())
+    await asyncio.sleep(0)
+    try:
+        await until(lambda: gateway.workers)
+        await asyncio.sleep(seconds)
+        assert await gateway.stop() == 0
+    finally:
+        await asyncio.gather(starting, return_exceptions=True)
+        gateway.kill()
+    assert "Unknown child process" not in gateway.log
+    assert "Traceback" not in gateway.log
+
+
+@contextmanager
+def no_descriptors(pid: int) -> Iterator[None]:
+    """Let a process open nothing more meanwhile."""
+    former = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, former[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, former)
+
+
+SPENT = "a worker cannot be started (Too many open files): raise the gateway's limits"
+
+
+async def test_a_worker_that_cannot_be_started_is_tried_again(configuration: Configuration) -> None:
+    """For as long as the system allows no process; each time the reason is logged."""
+    async with serving(configuration) as gateway:
+        with no_descriptors(gateway.pid):
+            os.kill(gateway.workers[0], signal.SIGKILL)
+            await until(lambda: len(gateway.events("a worker is not replaced yet")) == 2)
+            assert gateway.workers == []
+        told = gateway.events("a worker is not replaced yet")
+        assert [(line["reason"], line["pause_seconds"]) for line in told] == [(SPENT, 0.5), (SPENT, 1.0)]
+        assert (await Browser(gateway.url).get("/page")).status == 200
+        assert await gateway.stop() == 0
+
+
+async def test_a_worker_that_hangs_at_its_start_does_not_make_a_stop_hang(configuration: Configuration) -> None:
+    """A reload waits for it; a stop does not, and a second reload is not forgotten."""
+    async with serving(configuration) as gateway:
+        [old] = gateway.workers
+        for count in (1, 2):
+            os.kill(gateway.pid, signal.SIGHUP)
+            await until(lambda: set(gateway.workers) - {old})
+            if count == 1:
+                [new] = set(gateway.workers) - {old}
+                os.kill(new, signal.SIGSTOP)
+                os.kill(gateway.pid, signal.SIGHUP)
+                os.kill(new, signal.SIGCONT)
+                await until(lambda: len(gateway.events("reloaded")) == 2)
+                [old] = gateway.workers[-1:]
+                continue
+            [*_, new] = gateway.workers
+            os.kill(new, signal.SIGSTOP)
+            assert await gateway.stop() == 0
+
+
+class Told:
+    """Keeps what a generation logs."""
+
+    def __init__(self) -> None:
+        self.reasons: list[list[str]] = []
+
+    def error(self, _event: str, **more: object) -> None:
+        reasons = more["reasons"]
+        assert isinstance(reasons, list)
+        self.reasons.append(reasons)
+
+
+@asynccontextmanager
+async def one_worker(configuration: Configuration, monkeypatch: pytest.MonkeyPatch, told: Told,
+                     patience: Patience) -> AsyncIterator[Generation]:
+    """Make a generation of one worker, which is not open yet."""
+    for name, value in configuration.environ.items():
+        monkeypatch.setenv(name, value)
+    settings = configuration.settings()
+    sockets, tasks = Sockets.open(settings, 1), Tasks(pytest.fail)
+    terms = Terms(configuration=configuration.file, text=configuration.file.read_text(), store=settings.store.url,
+                  sockets=sockets)
+    generation = Generation(terms, Ledger(), tasks, told, patience)  # type: ignore[arg-type]
+    try:
+        yield generation
+    finally:
+        generation.kill()
+        await generation.ended()
+        sockets.close()
+        await tasks.close(0)
+
+
+def own_workers() -> list[int]:
+    return [child.pid for child in psutil.Process().children() if "gateway.server.worker" in child.cmdline()]
+
+
+async def test_a_worker_that_hangs_while_it_serves_is_replaced(configuration: Configuration,
+                                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is known by its silence; one that has nothing to do is not silent."""
+    told = Told()
+    async with one_worker(configuration, monkeypatch, told, Patience(silent=3.0)) as generation:
+        await generation.open()
+        [worker] = own_workers()
+        await asyncio.sleep(4)
+        assert own_workers() == [worker]
+        os.kill(worker, signal.SIGSTOP)
+        assert (await Browser(configuration.url).get("/page")).status == 200  # by the next one
+        assert told.reasons == [["a worker said nothing for 3 s"]]
+        [hung] = own_workers()
+        os.kill(hung, signal.SIGSTOP)
+        generation.leave(Leave(grace=0.0))
+        await generation.ended()
+        assert told.reasons[1:] == [["a worker said nothing for 3 s"]]
+
+
+async def test_a_worker_that_hangs_at_its_start_is_ended(configuration: Configuration,
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever started it is told in one sentence."""
+    told = Told()
+    async with one_worker(configuration, monkeypatch, told, Patience(start=2.0)) as generation:
+        opening = beside(generation.open())
+        await until(own_workers)
+        os.kill(own_workers()[0], signal.SIGSTOP)
+        with pytest.raises(SluicegateError, match=r"^a worker was not ready within 2 s$"):
+            await opening
+        await generation.ended()
+        assert own_workers() == []
+        assert told.reasons == []
+
+
 async def test_workers_leave_when_their_supervisor_is_killed(configuration: Configuration, app: EchoApp) -> None:
     """What runs is answered, nothing new is taken, and then nothing of the gateway is left."""
     async with serving(configuration, workers=2) as gateway:
@@ -190,6 +343,24 @@ async def test_a_bad_file_changes_nothing(configuration: Configuration) -> None:
         assert gateway.workers == [worker]
         os.kill(worker, signal.SIGKILL)
         assert (await Browser(gateway.url).get("/page")).status == 200
+
+
+async def test_a_reload_that_can_start_nothing_changes_nothing(configuration: Configuration) -> None:
+    """The system allows no process: that is logged, and the old workers go on."""
+    async with serving(configuration) as gateway:
+        workers = gateway.workers
+        held = max(int(name) for name in os.listdir(f"/proc/{gateway.pid}/fd"))
+        former = resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (held + 3, former[1]))
+        os.kill(gateway.pid, signal.SIGHUP)
+        await until(lambda: gateway.events("the new workers cannot start, so those before stay"))
+        [told] = gateway.events("the new workers cannot start, so those before stay")
+        assert told["reason"] == SPENT
+        resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, former)
+        assert gateway.workers == workers
+        os.kill(gateway.pid, signal.SIGHUP)
+        await until(lambda: gateway.events("reloaded"))
+        assert await gateway.stop() == 0
 
 
 async def test_a_reload_moves_the_listeners(configuration: Configuration) -> None:
