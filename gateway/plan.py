@@ -83,7 +83,8 @@ def draft(app: AppSection, source: SourceSection | None) -> Draft:
     if app.source is None:
         return _failed(("rule",), "rules need a source: name one, or leave them out") if tables else Draft(rules=None)
     try:
-        rules = compile_rules(tables, parameters=frozenset(app.path_parameters), fold_case=app.fold_case)
+        rules = compile_rules(tables, parameters=frozenset(app.path_parameters), fold_case=app.fold_case,
+                              judges_logins=app.handoff == "replay" or (source is not None and source.adapter == FORM))
     except RuleError as error:
         mistakes = ((_place(problem, len(preset)), problem.message) for problem in error.problems)
         return Draft(rules=None, mistakes=tuple(mistakes))

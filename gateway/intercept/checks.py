@@ -37,6 +37,7 @@ DEFAULT_METHODS = {
 }
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 CONDITIONS = ("right", "wrong", "probe")
+VERDICT = ("right", "wrong")
 
 _COOKIE_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
@@ -58,12 +59,16 @@ class RuleError(ValueError):
         self.problems = problems
 
 
-def find_problems(tables: Sequence[RuleTable], *, fold_case: bool) -> tuple[RuleProblem, ...]:
-    """Return every mistake in these rules, in order of the rules."""
+def find_problems(tables: Sequence[RuleTable], *, fold_case: bool, judges_logins: bool = True) \
+        -> tuple[RuleProblem, ...]:
+    """Return every mistake in these rules, in order of the rules.
+
+    Unless the app's answers to logins are judged, login rules need not say what those mean.
+    """
     found = [
         RuleProblem(index=index, key=key, message=message)
         for index, table in enumerate(tables)
-        for key, message in _own_problems(table)
+        for key, message in _own_problems(table, judges_logins=judges_logins)
     ]
     found += _shared_names(tables)
     found += _unknown_logins(tables)
@@ -81,8 +86,8 @@ def path_key(path: str, *, fold_case: bool) -> str:
     return canonical(path.encode("utf-8"), fold_case=fold_case).path
 
 
-def _own_problems(table: RuleTable) -> Iterator[tuple[str, str]]:
-    yield from _key_problems(table)
+def _own_problems(table: RuleTable, *, judges_logins: bool) -> Iterator[tuple[str, str]]:
+    yield from _key_problems(table, judges_logins=judges_logins)
     yield from _path_problems(table)
     yield from _field_problems(table)
     for key in CONDITIONS:
@@ -91,10 +96,11 @@ def _own_problems(table: RuleTable) -> Iterator[tuple[str, str]]:
             yield from _condition_problems(key, conditions)
 
 
-def _key_problems(table: RuleTable) -> Iterator[tuple[str, str]]:
+def _key_problems(table: RuleTable, *, judges_logins: bool) -> Iterator[tuple[str, str]]:
     required = REQUIRED_KEYS[table.kind]
+    spared = VERDICT if table.kind is RuleKind.LOGIN and not judges_logins else ()
     for key in required:
-        if not getattr(table, key):
+        if not getattr(table, key) and key not in spared:
             yield key, f"a {table.kind} rule needs it"
     for key in sorted(table.model_fields_set - COMMON_KEYS - OPTIONAL_KEYS[table.kind] - set(required)):
         yield key, f"a {table.kind} rule has no such key"

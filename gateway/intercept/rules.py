@@ -199,13 +199,14 @@ def is_listed(value: str, values: Iterable[str]) -> bool:
 
 
 def compile_rules(tables: Sequence[RuleTable], *, parameters: frozenset[str] = frozenset(),
-                  fold_case: bool = False) -> RuleSet:
+                  fold_case: bool = False, judges_logins: bool = True) -> RuleSet:
     """Return the rules of one app, in order.
 
     `parameters` are the path parameters that the app declares as plain (`jsessionid`); `fold_case` says
-    that its paths ignore case. Raises `gateway.intercept.checks.RuleError` with every mistake.
+    that its paths ignore case, `judges_logins` that its answers to logins are looked at, so that a login rule
+    must say what they mean. Raises `gateway.intercept.checks.RuleError` with every mistake.
     """
-    problems = find_problems(tables, fold_case=fold_case)
+    problems = find_problems(tables, fold_case=fold_case, judges_logins=judges_logins)
     if problems:
         raise RuleError(*problems)
     return RuleSet(map(_rule, tables), parameters=parameters, fold_case=fold_case)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import ConfigurationError
 from gateway.plan import notes, read_settings
 
 FILE = """
@@ -43,3 +44,27 @@ def test_a_certificate_without_secure_cookies_is_said(tmp_path: Path, issuer: st
     file.write_text(listen + FILE.format(access="").replace("http://127.0.0.1:8080", issuer))
     said = "\n".join(notes(read_settings(file, {})))
     assert ("cookies are not Secure" in said) is is_said
+
+
+LOGIN = 'rule = [{ name = "in", kind = "login", path = "/in", identifier = "user", password = "pass"%s }]'
+PROBE = ', probe = { path = "/me", status = [200] }'
+
+
+@pytest.mark.parametrize(("handoff", "source", "is_needed"), [
+    ("replay", 'adapter = "sql"\npreset = "django"\nurl = "sqlite:users.db"', True),
+    ("headers", 'adapter = "sql"\npreset = "django"\nurl = "sqlite:users.db"', False),
+    ("headers", 'adapter = "form"', True),
+])
+def test_a_verdict_is_demanded_where_it_is_used(tmp_path: Path, handoff: str, source: str, *, is_needed: bool) -> None:
+    """Where the app sees logins: those of browsers, or those by which it is asked itself."""
+    file = tmp_path / "sluicegate.toml"
+    head, _, _ = FILE.format(access="").partition("preset")
+    file.write_text(f'{head}source = "users"\nhandoff = "{handoff}"\npassword_change = "none"\n{LOGIN % PROBE}\n'
+                    f"[source.users]\n{source}\n")
+    if not is_needed:
+        assert read_settings(file, {}).apps[0].handoff == handoff
+        return
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings(file, {})
+    assert [str(problem).partition(": ")[2] for problem in caught.value.problems] == [
+        f"app[0].rule[0].{key}: a login rule needs it" for key in ("right", "wrong")]

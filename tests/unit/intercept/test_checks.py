@@ -37,6 +37,16 @@ def test_each_kind_needs_its_keys(rule: dict[str, object], missing: str) -> None
     assert (1, missing) in places({**LOGIN, "name": "first", "path": "/first"}, {**cut, "name": "cut"})
 
 
+def test_a_login_that_the_app_never_sees_needs_no_verdict() -> None:
+    """What an answer means may be said nevertheless; of a password change, which the app does see, it must be."""
+    login = {key: value for key, value in LOGIN.items() if key not in ("right", "wrong")}
+    change = {key: value for key, value in CHANGE.items() if key not in ("right", "wrong")}
+    found = find_problems(tables(login, change), fold_case=False, judges_logins=False)
+    assert [(problem.index, problem.key) for problem in found] == [(1, "right"), (1, "wrong")]
+    assert find_problems(tables(LOGIN, CHANGE), fold_case=False, judges_logins=False) == ()
+    assert compile_rules(tables(login), judges_logins=False).rules[0].right is None
+
+
 @pytest.mark.parametrize(("rule", "extra"), [
     (LOGIN, {"login": "in"}), (LOGIN, {"new_passwords": ["new"]}), (LOGIN, {"old_password": "old"}),
     (CHANGE, {"identifier": "user"}), (CHANGE, {"probe": {"path": "/", **RIGHT}}), (CHANGE, {"page": "/me"}),
