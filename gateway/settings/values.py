@@ -104,13 +104,25 @@ def read_upstream(value: object) -> AppAddress:
 
 def read_upstreams(value: object) -> tuple[AppAddress, ...]:
     """Read one address of an app, or a list of them."""
-    values = value if isinstance(value, tuple) else (value,)
-    if not values:
+    if value == ():
         mistake("must be an address or a list of addresses; this list is empty")
-    addresses = tuple(each if isinstance(each, AppAddress) else read_upstream(each) for each in values)
+    if isinstance(value, tuple):
+        addresses = tuple(_upstream_at(index, each) for index, each in enumerate(value))
+    else:
+        addresses = (read_upstream(value),)
     if len(set(addresses)) < len(addresses):
         mistake("names an address twice")
     return addresses
+
+
+def _upstream_at(index: int, value: object) -> AppAddress:
+    """Read one address of a list; a mistake says which it is."""
+    if isinstance(value, AppAddress):
+        return value
+    try:
+        return read_upstream(value)
+    except PydanticCustomError as error:
+        mistake(f"[{index}] {error.message()}")
 
 
 def read_cookie_domains(value: object) -> Mapping[str, str]:

@@ -86,6 +86,16 @@ def test_one_upstream_or_a_list() -> None:
         "http://a:1", "https://b:2", "unix:/c"]
 
 
+@pytest.mark.parametrize(("value", "start"), [
+    (("http://a", "b:80"), r"\[1\] must be \"http"), (("http://a", "http://b", 7), r"\[2\] must be text"),
+    ("b:80", "must be"),
+])
+def test_a_wrong_entry_of_a_list_is_named(value: object, start: str) -> None:
+    """By its place, counted as in other places of the file."""
+    with pytest.raises(PydanticCustomError, match=f"^{start}"):
+        read_upstreams(value)
+
+
 @pytest.mark.parametrize("value", [
     (), ("http://a", "http://a:80"), ("http://a", 7), 7, ("http://a", ("http://b",)), {},
 ])
