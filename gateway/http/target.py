@@ -7,13 +7,17 @@ little lets a login pass by unseen.
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from urllib.parse import quote, unquote_plus
 
 from gateway.errors import RequestRefused
 
 READINGS = 48  # of one path; a browser's address has up to eight, one that needs more is an attack
+READ = 32 * 1024  # octets of all readings of a path: four times a request line, and the work that it may cause
+MARKS = 30  # in a row, more than any language has (UAX #15, section 13); NFKC sorts a run of them in quadratic time
+PAIRS = 1000  # of a query, as of a form; decoding thousands for every request would stop all others
 PLAIN_SIGNS = "/!$&'()*+,=:@~"  # what quoting leaves as it is, beside letters, digits and `_.-`
 
 _SEGMENT = rb"[0-9A-Za-z_~!$&'*,=@+-]++"
@@ -21,12 +25,18 @@ _usual = re.compile(
     rb"((?:/" + _SEGMENT + rb"(?:\." + _SEGMENT + rb")*+)*+)/?+(?:\?(.*+))?+", re.DOTALL,
 ).fullmatch
 
-_escape = re.compile(rb"%(?:([0-9A-Fa-f]{2})|[uU]([0-9A-Fa-f]{4}))")
+_escape = re.compile(rb"%([0-9A-Fa-f]{2}|[uU][0-9A-Fa-f]{4})")
+_HEX = "0123456789ABCDEFabcdef"
+_OCTETS = MappingProxyType({(high + low).encode(): bytes.fromhex(high + low) for high in _HEX for low in _HEX})
 _any_escape = re.compile(r"%[0-9A-Fa-f]{2}")
 _overlong = re.compile(rb"[\xc0\xc1][\x80-\xbf]|\xe0[\x80-\x9f][\x80-\xbf]|\xf0[\x80-\x8f][\x80-\xbf]{2}")
 _invisible = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]+",
+)
+# Whatever begins with a mark in its NFKD, and other signs that never stand close; neither punctuation nor emoji.
+_marks = re.compile(
+    r"(?:[^\w\x00-\u02ff\u2000-\u20cf\u2100-\u2bff\u3000-\u3029\uff00-\uff9d\U0001f000-\U0010ffff]|[\uff9e\uff9f])++",
 )
 _parameters = re.compile(r";[^/]*+")
 _slashes = re.compile(r"/{2,}+")
@@ -59,7 +69,8 @@ def canonical(target: bytes, *, parameters: frozenset[str] = frozenset(),
               fold_case: bool = False) -> CanonicalTarget:
     """Read an origin-form target; `parameters` are the declared names of `;name=value`.
 
-    Raises `RequestRefused` (400) when the path is encoded so deeply that its readings are too many.
+    Raises `RequestRefused` (400) when the path is encoded so deeply that its readings are too many or too long, or
+    has more marks upon one letter than any language.
     """
     usual = _usual(target)
     if usual is not None:
@@ -73,11 +84,19 @@ def canonical(target: bytes, *, parameters: frozenset[str] = frozenset(),
                            readings=readings | {path})
 
 
+def canonical_path(path: str, *, fold_case: bool = False) -> str:
+    """Return the canonical path of one reading of a target, without its further readings."""
+    return _finished(_settled(path.partition("?")[0], (*_STEPS, _fold) if fold_case else _STEPS))
+
+
 def query_pairs(query: bytes) -> list[tuple[str, str]]:
     """Return names and values of a query, leniently decoded: pairs are separated by `&` alone.
 
     Nothing of today's splits at `;` (WHATWG URL 5.1); what does not decode as UTF-8 becomes U+FFFD.
+    Raises `RequestRefused` (400) for more than `PAIRS`.
     """
+    if query.count(b"&") >= PAIRS:
+        raise RequestRefused(400, "The query has too many fields.")
     pairs = (pair.partition("=") for pair in query.decode("latin-1").split("&") if pair)
     return [(_unquoted(name), _unquoted(value)) for name, _, value in pairs]
 
@@ -115,14 +134,20 @@ def _readings(raw_path: bytes, steps: Sequence[Step]) -> set[str]:
     """
     todo = [_text(raw_path), raw_path.decode("utf-8", "ignore")]
     found = set(todo)
+    read = _octets(found)
     while todo:
         path = todo.pop()
         new = {step(path) for step in steps} - found
         found |= new
         todo += new
-        if len(found) > READINGS:
+        read += _octets(new)
+        if len(found) > READINGS or read > READ:
             raise RequestRefused(400, "The request target is encoded in too many ways.")
     return found
+
+
+def _octets(paths: Iterable[str]) -> int:
+    return sum(len(path.encode("utf-8")) for path in paths)
 
 
 def _is_plain(raw_path: bytes, path: str, *, fold_case: bool) -> bool:
@@ -158,20 +183,18 @@ def _text(raw: bytes) -> str:
 
 def _shortened(overlong: re.Match[bytes]) -> bytes:
     """Return the character that an overlong form stands for; old Java and IIS decoded `%c0%ae` as a dot."""
-    first, *rest = overlong[0]
-    code = first & (0x7F >> len(overlong[0]))
-    for octet in rest:
-        code = code << 6 | octet & 0x3F
+    octets = overlong[0]
+    code = (octets[-2] & 0x3F) << 6 | octets[-1] & 0x3F  # the first octet of three or four adds nothing
+    if len(octets) == 4:
+        code |= (octets[1] & 0x3F) << 12
     return chr(code).encode("utf-8", "ignore")
 
 
 def _unescaped(path: str) -> bytes:
     """Decode one layer of escapes, http.sys's `%uXXXX` included."""
-    return _escape.sub(
-        lambda escape: bytes.fromhex(escape[1].decode()) if escape[1]
-        else chr(int(escape[2], 16)).encode("utf-8", "ignore"),
-        path.encode("utf-8"),
-    )
+    parts = _escape.split(path.encode("utf-8"))
+    parts[1::2] = [_OCTETS.get(code) or chr(int(code[1:], 16)).encode("utf-8", "ignore") for code in parts[1::2]]
+    return b"".join(parts)
 
 
 def _decoded(path: str) -> str:
@@ -187,7 +210,11 @@ def _decoded_ignoring(path: str) -> str:
 
 def _compatible(path: str) -> str:
     """Replace what looks like ASCII by ASCII, as Windows does when it leaves Unicode (best fit)."""
-    return path if path.isascii() else unicodedata.normalize("NFKC", path.translate(_LOOKALIKES))
+    if path.isascii():
+        return path
+    if any(len(run) > MARKS for run in _marks.findall(path)):
+        raise RequestRefused(400, "The request target has too many marks upon one letter.")
+    return unicodedata.normalize("NFKC", path.translate(_LOOKALIKES))
 
 
 def _visible(path: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
 
-from gateway.http.target import canonical, query_pairs
+from gateway.http.target import canonical, canonical_path, query_pairs
 from gateway.intercept.checks import path_key
 from gateway.intercept.rules import Rule
 
@@ -71,7 +71,8 @@ class Access:
     only its login page stays open.
     """
 
-    __slots__ = ("_back", "_base", "_changeable", "_fold_case", "_open", "_pages", "_parameters", "_prefixes")
+    __slots__ = ("_back", "_base", "_changeable", "_fold_case", "_open", "_page_paths", "_pages", "_parameters",
+                 "_prefixes")
 
     def __init__(self, rules: Iterable[tuple[str, Require]], *, prefix: str, logins: Iterable[Rule], entry: Entry,
                  parameters: frozenset[str], fold_case: bool) -> None:
@@ -87,6 +88,7 @@ class Access:
         self._open = frozenset(self._key(self._base + rule.path) for rule in logins if not (rule.query or rule.fields))
         pages = [entry.page, *(self._base + rule.page for rule in logins)]
         self._pages = frozenset(self._page(*page.partition("?")[::2]) for page in pages)
+        self._page_paths = frozenset(path for path, _ in self._pages)
 
     def needs_session(self, target: bytes, *, is_reading: bool) -> bool:
         """Tell whether a request to `target` (origin-form) needs a session under any of its readings.
@@ -95,28 +97,42 @@ class Access:
         of a body may choose another one. Raises `RequestRefused` (400) for an address with too many readings.
         """
         if target == b"*":
-            return self._is_closed("/", b"", is_reading=False)
+            return self._is_closed("/")
         path, _, query = target.partition(b"?")
         if self._changeable(path) is None:
-            return self._is_closed(path.decode("ascii"), query, is_reading=is_reading)
-        found = canonical(target, parameters=self._parameters, fold_case=self._fold_case)
-        return any(self._is_closed(reading, query, is_reading=is_reading) for reading in found.readings)
+            readings = frozenset((path.decode("ascii"),))
+        else:
+            readings = canonical(target, parameters=self._parameters, fold_case=self._fold_case).readings
+        closed = [reading for reading in readings if self._is_closed(reading)]
+        return bool(closed) and not (is_reading and self._are_pages(closed, query))
 
-    def _is_closed(self, path: str, query: bytes, *, is_reading: bool) -> bool:
-        """Tell whether one reading of a path needs a session; what is not below the app's own path does."""
+    def _is_closed(self, path: str) -> bool:
+        """Tell whether one reading of a path needs a session, but for pages; what is not below the app's path does."""
         slashed = path.rstrip("/") + "/"
-        if not slashed.startswith(self._base + "/"):
+        if not self._is_below(slashed):
             return True
         needs = next((needs for prefix, needs in self._prefixes if slashed.startswith(prefix)), False)
-        key = slashed[:-1] or "/"
-        if not needs or key in self._open:
+        return needs and (slashed[:-1] or "/") not in self._open
+
+    def _is_below(self, path: str) -> bool:
+        return path.startswith(self._base + "/")
+
+    def _are_pages(self, closed: Iterable[str], query: bytes) -> bool:
+        """Tell whether all these readings are login pages; the query is parsed once, and for the path of one alone."""
+        if not all(self._is_below(reading + "/") for reading in closed):
             return False
-        return not (is_reading and self._page(key, query.decode("latin-1")) in self._pages)
+        paths = {canonical_path(reading, fold_case=self._fold_case) for reading in closed}
+        if not paths <= self._page_paths:
+            return False
+        pairs = self._telling(query)
+        return all((path, pairs) in self._pages for path in paths)
 
     def _page(self, path: str, query: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+        return self._key(path), self._telling(query.encode("latin-1"))
+
+    def _telling(self, query: bytes) -> tuple[tuple[str, str], ...]:
         """Return what makes a page one and not another; the way back that it is given does not."""
-        pairs = query_pairs(query.encode("latin-1"))
-        return self._key(path), tuple(sorted(pair for pair in pairs if pair[0] != self._back))
+        return tuple(sorted(pair for pair in query_pairs(query) if pair[0] != self._back))
 
     def _key(self, path: str) -> str:
         return path_key(path, fold_case=self._fold_case)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import RequestRefused
 from gateway.http import target as targets
-from gateway.http.target import READINGS, canonical, query_pairs
+from gateway.http.target import MARKS, PAIRS, READ, READINGS, canonical, canonical_path, query_pairs
 
 LOGIN = "/admin/login"
 
@@ -173,6 +173,57 @@ def test_endless_encoding_is_refused(raw: bytes) -> None:
     assert refusal.value.status == 400
 
 
+@pytest.mark.parametrize("mark", ["\u0301", "\u0316", "\uff9e", "\u3099", "\U0001e94a"])
+@pytest.mark.parametrize("written", ["{}", "/{}", "a%0a;b./{}"])
+def test_more_marks_than_any_language_has_are_refused(mark: str, written: str) -> None:
+    """NFKC sorts a run of marks in quadratic time; 30 of them pass, in any place and however they are written."""
+    for run in ("e" + mark * (MARKS - 1) + "\u0316", "e" + mark * (MARKS - 1) + "\u0316" + "e" + mark * MARKS):
+        for text in (run, quote(run)):
+            canonical(b"/" + written.format(text).encode())
+            canonical(b"/" + written.format(text + "e").encode())
+            with pytest.raises(RequestRefused, match="marks"):
+                canonical(b"/" + written.format(text + (quote("\u0301") if "%" in text else "\u0301")).encode())
+
+
+def test_marks_that_invisible_signs_part_are_one_run() -> None:
+    """What drops such a sign sees them together."""
+    with pytest.raises(RequestRefused, match="marks"):
+        canonical("/e{0}\u200b{0}".format("\u0301\u0316" * (MARKS // 2)).encode())
+
+
+def test_every_sign_that_begins_with_a_mark_counts_as_one() -> None:
+    """Over the whole of Unicode, also those that only become marks when they decompose."""
+    signs = (chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000)
+    marks = [sign for sign in signs if unicodedata.combining(unicodedata.normalize("NFKD", sign)[0])]
+    assert len(marks) > 900
+    assert [sign for sign in marks if not targets._marks.fullmatch(sign)] == []
+
+
+@pytest.mark.parametrize("text", [
+    "\u6f22\u5b57" * 400, "\U0001f600" * 600, "\u2764\ufe0f" * 400, "e\u0301" * 800, "\uac00" * 800,
+    "\uff01\u3002" * 400, "\u0628\u0651\u064e" * 400, "\u0915\u094d\u0937\u093f" * 200,
+    "\u0e01\u0e33\u0e48" * 200, "\u1ec7a\u0323\u0302" * 200,
+])
+def test_long_addresses_of_all_scripts_pass(text: str) -> None:
+    """Nobody who writes a language meets a bound, raw or quoted, whatever is untidy beside."""
+    for path in (text.encode(), quote(text).encode()[:7992]):
+        assert len(canonical(b"/" + path + b"//x/").readings) < READINGS
+
+
+def test_all_readings_together_are_not_longer_than_their_bound() -> None:
+    """Twice the address costs at most twice the work: the long one has fewer readings, or is refused."""
+    assert len(canonical(b"//a%0a;b./" + b"x" * 300).readings) > 10
+    with pytest.raises(RequestRefused) as refusal:
+        canonical(b"//a%0a;b./" + b"x" * 8000)
+    assert refusal.value.status == 400
+    with pytest.raises(RequestRefused):
+        canonical("/\ufdfa".encode() * (READ // 36 + 1))  # eighteen letters each
+    room = READ // 2
+    canonical(b"/" + b"x" * (room - 3) + b"\\")
+    with pytest.raises(RequestRefused):
+        canonical(b"/" + b"x" * (room - 1) + b"\\")
+
+
 PIECES = ["/", "//", ".", "..", "%2e", "%2f", "%25", "%5c", "\\", ";", ";v=1", "?", "%3f", "#", "%00", "%0a", "%c0%af",
           "%ff", "%e2%80%8b", "a", "A", "b.c", " ", "%20", ":$x", "(S(a))", "\u00e9", "\u212a", "\uff0f", "%u002e",
           "\u0130", "\u00df", "\u0344", "%", "e\u0301"]
@@ -197,6 +248,18 @@ def test_canonical_is_idempotent(raw: bytes, fold_case: bool) -> None:
     again = canonical(path.encode(), fold_case=fold_case)
     assert again.path == path
     assert path in again.readings
+
+
+@settings(max_examples=200, deadline=None)
+@given(raw_targets(), st.booleans())
+def test_a_path_alone_is_read_like_a_target(raw: bytes, fold_case: bool) -> None:
+    """The shorter way to the canonical path of a reading leads to the same."""
+    try:
+        readings = canonical(raw, fold_case=fold_case).readings
+        for reading in readings:
+            assert canonical_path(reading, fold_case=fold_case) == canonical(reading.encode(), fold_case=fold_case).path
+    except RequestRefused:
+        return
 
 
 @settings(max_examples=300, deadline=None)
@@ -296,3 +359,10 @@ class TestQuery:
     def test_pairs_are_decoded_leniently(self, query: bytes, pairs: list[tuple[str, str]]) -> None:
         """Names and values are decoded once, as forms are; only `&` separates them."""
         assert query_pairs(query) == pairs
+
+    def test_a_query_of_very_many_pairs_is_refused(self) -> None:
+        """As a form's are; the last one that may be is read."""
+        assert len(query_pairs(b"&".join([b"a=%31"] * PAIRS))) == PAIRS
+        with pytest.raises(RequestRefused) as refusal:
+            query_pairs(b"&" * PAIRS)
+        assert refusal.value.status == 400

@@ -104,6 +104,12 @@ class TestMatch:
         """An app that reads parameters from anywhere would log in by a GET."""
         assert matched(ALL, method, f"/login/?{query}") == 400
 
+    def test_very_many_pairs_in_a_query_are_400_at_a_rule_s_address_alone(self) -> None:
+        """Reading them costs time, and it is read nowhere else."""
+        many = "?" + "a&" * 4000
+        assert [matched(ALL, "GET", path + many) for path in ("/login/", "/login", "/other", "//other")] \
+            == [400, 400, None, None]
+
     def test_every_password_field_of_a_path_counts_in_a_query(self) -> None:
         """Old and new passwords belong into an address as little."""
         assert [matched(ALL, "GET", f"/me?{name}=x") for name in ("old", "new1", "new2")] == [400, 400, 400]

@@ -50,6 +50,27 @@ def test_an_address_with_too_many_readings_is_refused() -> None:
     assert refusal.value.status == 400
 
 
+@pytest.mark.parametrize(("target", "closed"), [
+    (b"/shop/login", False), (b"/shop/login;jsessionid=1", False), (b"/shop//login", False),
+    (b"/x/../shop/login", True), (b"//x/shop/login", True), (b"/shop/login/../x", True),
+])
+def test_a_page_is_open_when_every_reading_is_it(target: bytes, *, closed: bool) -> None:
+    """A reading outside the app is no page of it, wherever its dots lead."""
+    entry = Entry(page="/shop/login", next="next", home="/shop/")
+    assert needs(access(("/", "session"), prefix="/shop", entry=entry), target) is closed
+
+
+def test_only_the_query_of_a_page_is_read() -> None:
+    """Very many pairs are refused there, and are nobody's business elsewhere."""
+    closed = access(("/", "session"), rule={"query": {"do": ["in"]}})
+    query = b"?" + b"a&" * 4000
+    assert needs(closed, b"/other" + query)
+    assert needs(closed, b"//a%0a;b./" + query)
+    with pytest.raises(RequestRefused) as refusal:
+        needs(closed, b"/login" + query)
+    assert refusal.value.status == 400
+
+
 PIECES = st.lists(st.sampled_from(["/", "..", ".", "x", "%2e", "%2f", "//", "\\", ";a", "%5c", "%00", "."]), max_size=5)
 
 
