@@ -83,6 +83,7 @@ def start_fetching(wire: Wire, one: Contestant) -> None:
 def send(stage: Stage, one: Contestant) -> str:
     """Send the body and return the digest of what arrived."""
     head = browser_request(one.port, "/sink").replace(b"GET /sink", b"PUT /sink", 1)
+    head = head.replace(b"Host: 127.0.0.1:%d" % one.port, b"Host: sink.test")
     with Wire(one.port) as wire, (stage.folder / "big").open("rb") as file:
         wire.socket.sendall(head[:-2] + b"Content-Length: %d\r\n\r\n" % BYTES)
         wire.socket.sendfile(file)

@@ -108,3 +108,21 @@ def test_a_site_without_a_path_is_a_mistake() -> None:
     """A path starts with a slash."""
     with pytest.raises(ValueError, match="starts with /"):
         site("shop", "*", path="shop")
+
+
+@pytest.mark.parametrize(("target", "name"), [
+    (b"/", "rest"), (b"/a/b.c?x=/shop", "rest"), (b"/shop", "shop"), (b"/shop/a", "shop"), (b"/shop?x", "shop"),
+    (b"/shopping", "rest"), (b"/shop/sub", "sub"), (b"/shop/sub/", "sub"), (b"/shop/subs", "shop"),
+])
+def test_a_plain_path_is_found_at_once(target: bytes, name: str) -> None:
+    """The longest prefix that is whole segments of it."""
+    sites = Sites([site("rest", "a"), site("shop", "a", path="/shop"), site("sub", "a", path="/shop/sub")])
+    assert named(sites, b"a", target) == name
+
+
+def test_a_prefix_in_capitals_is_no_plain_one() -> None:
+    """An app that takes /shop for /Shop must not be reached by way of one that has no rules."""
+    sites = Sites([site("rest", "a"), site("shop", "a", path="/Shop")])
+    assert named(sites, b"a", b"/Shop/a") == "shop"
+    with pytest.raises(RequestRefused):
+        sites.find(b"a", b"/shop/a")
