@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import jwt
 import pytest
 
+from gateway.identifiers import LONGEST
 from gateway.model import AccountState, Phase, Secret
 from gateway.store.postgres import PostgresStore
 from tests.helpers.browser import Browser, Page
@@ -195,6 +196,16 @@ async def test_unknown_names_are_counted_like_known_ones(site: Site, database: S
         for number in range(6):
             assert is_refused_by_the_site(await browser.log_in(nobody.name, f"guess {number} at a Hare"))
         assert (await refused_soon(browser, nobody)).status == 429
+
+
+async def test_endless_names_share_the_budget_of_their_beginning(site: Site, database: Secret, tmp_path: Path) -> None:
+    """A name that can be nobody's is counted too, and no key is longer than a name."""
+    async with stage(site, database, tmp_path, "form") as scene:
+        browser = scene.browser()
+        for number in range(6):
+            assert is_refused_by_the_site(await browser.log_in("x" * LONGEST + str(number), "guess at a Hare"))
+        endless = Person(id=0, name="x" * LONGEST + "another", password="a Hare", email="")
+        assert (await refused_soon(browser, endless)).status == 429
 
 
 async def refused_soon(browser: Browser, person: Person) -> Page:
