@@ -523,7 +523,7 @@ async def test_the_log_says_what_a_certificate_lacks(database: Secret, tmp_path:
             assert "internal" not in page.text
             [line] = [line for line in gateway.log if "left alone" in line]
             assert (f"its certificate must be for shop.internal and signed by {tmp_path}/authority.pem (Hostname "
-                    "mismatch, certificate is not valid for 'shop.internal'.): set the app's upstream_name or "
+                    "mismatch, certificate is not valid for 'shop.internal'): set the app's upstream_name or "
                     "upstream_ca, or renew the certificate") in line
             assert 'kind="tls"} 1' in (await gateway.ask("/metrics")).text
 
