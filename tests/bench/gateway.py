@@ -1,19 +1,16 @@
 """Our own side: gateways as operators run them, with people who can log in."""
 
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from functools import cache
 from pathlib import Path
 
 import argon2
 
 from gateway.demo.scene import free_ports
-from gateway.settings import AppSection
 from tests.bench.contestant import Contestant
 from tests.bench.fleet import POLL_SECONDS, READY_SECONDS, CannotMeasure, Running
 from tests.bench.stage import TEMPLATES, Stage
@@ -27,7 +24,6 @@ MEMORY_KIB, PASSES, LANES = 19456, 2, 1  # the gateway's own defaults
 APP_COOKIE = "app_session"
 MOVED = 302
 LISTENING = '"listening"'
-HAS_IDENTITY = "identity" in AppSection.model_fields
 
 
 def hasher() -> argon2.PasswordHasher:
@@ -40,14 +36,6 @@ def name_of(number: int) -> str:
     return f"person-{number % PEOPLE}"
 
 
-@cache
-def takes_workers() -> bool:
-    """Whether `sluicegate serve` can have several workers."""
-    said = subprocess.run([sys.executable, "-m", "gateway", "serve", "--help"], capture_output=True, text=True,
-                          check=False)
-    return "--workers" in said.stdout
-
-
 def start_gateway(stage: Stage, *, full: bool, cores: Sequence[int], workers: int = 1) -> Contestant:
     """Start a gateway and wait until it is ready.
 
@@ -57,24 +45,21 @@ def start_gateway(stage: Stage, *, full: bool, cores: Sequence[int], workers: in
     port, private = free_ports(2)
     name = FULL if full else PLAIN
     values = {"PORT": port, "PRIVATE": private, "ACCESS": f'"{stage.folder}/access-{port}.log"' if full else "false",
-              "IDENTITY": "identity = true" if HAS_IDENTITY else "", "GUARD": ""}
+              "GUARD": ""}
     if full:
         write_people(stage.folder / "people.sqlite3")
         values["GUARD"] = stage.fill(TEMPLATES.joinpath("sluicegate-full.toml").read_text(), values)
     file = stage.lay(f"sluicegate-{port}.toml", "sluicegate.toml", values)
-    options = ["--workers", str(workers)] if takes_workers() else []
-    running = stage.fleet.start(name, [sys.executable, "-m", "gateway", "serve", "--config", str(file), *options],
-                                cores=cores)
+    command = [sys.executable, "-m", "gateway", "serve", "--config", str(file), "--workers", str(workers)]
+    running = stage.fleet.start(name, command, cores=cores)
     wait_until_listening(running)
     cookie = log_in(port, name_of(0)) if full else ""
     request = stage.folder / f"request-{port}"
     size = request.write_bytes(browser_request(port, cookie=cookie))
-    if full and HAS_IDENTITY and not ask_once(port, browser_request(port, "/seen", cookie=cookie)).body:
+    if full and not ask_once(port, browser_request(port, "/seen", cookie=cookie)).body:
         raise CannotMeasure("the app sees no identity fields")
-    notes = [f"requests of {size} bytes: a browser sends all three of its cookies"] if full else []
-    if full and not HAS_IDENTITY:
-        notes.append("no identity fields: this version has none")
-    return Contestant(name=name, port=port, running=[running], request=request, note="; ".join(notes))
+    note = f"requests of {size} bytes: a browser sends all three of its cookies" if full else ""
+    return Contestant(name=name, port=port, running=[running], request=request, note=note)
 
 
 def wait_until_listening(running: Running) -> None:

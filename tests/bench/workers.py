@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 
 from tests.bench.contestant import Contestant
 from tests.bench.cpu import children, cpu_seconds, own_seconds
-from tests.bench.fleet import CannotMeasure
-from tests.bench.gateway import start_gateway, takes_workers
+from tests.bench.gateway import start_gateway
 from tests.bench.load import Load, run_wrk
 from tests.bench.report import Bar, Section
 from tests.bench.stage import Stage
@@ -49,8 +48,6 @@ class Crew:
 
 def run(stage: Stage) -> Section:
     """Measure one worker and two, by turns."""
-    if not takes_workers():
-        raise CannotMeasure("`sluicegate serve` has no --workers")
     is_free = len(stage.machine.cores) >= FREE_CORES
     started = {count: start(stage, count, is_free=is_free) for count in (1, 2)}
     crews = {count: Crew() for count in started}

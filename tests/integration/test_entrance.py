@@ -6,10 +6,11 @@ import re
 import signal
 import ssl
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_address
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gateway.model import Secret
@@ -81,6 +82,18 @@ class Dialogue:
             return b""
         finally:
             self.writer.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something can be seen."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def is_open(port: int) -> bool:
+    """Say whether anybody listens."""
+    return any(one.laddr.port == port and one.status == psutil.CONN_LISTEN for one in psutil.net_connections("tcp"))
 
 
 async def refusals(gateway: RunningGateway) -> dict[str, float]:
@@ -298,9 +311,11 @@ async def test_a_drain_waits_for_whoever_is_at_the_entrance(database: Secret, ap
                                              listen=f"drain_seconds = 5\n{pair(authority.issue('shop.test'))}")
     async with GatewayProcess(configuration) as gateway:
         dialogue = await Dialogue.open(gateway.url)
-        await asyncio.sleep(0.2)
+        own = dialogue.writer.get_extra_info("sockname")
+        [worker] = map(psutil.Process, gateway.workers)
+        await until(lambda: own in [one.raddr for one in worker.net_connections("tcp")])  # accepted
         os.kill(gateway.pid, signal.SIGTERM)
-        await asyncio.sleep(0.2)
+        await until(lambda: not is_open(configuration.public_port))  # the worker has heard of it
         await dialogue.encrypt(authority.context())
         answer = await dialogue.ask(GET % b"")
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
