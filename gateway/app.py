@@ -211,11 +211,15 @@ def _seen_here(pool: HashPool, apps: Apps, sessions: SessionKeeper, logs: Logs) 
 
 async def _pull(metrics: Metrics, store: PostgresStore, keyring: Keyring, here: Callable[[], Pulled],
                 share: Share) -> None:
-    """Look up the rest: in the store, and with the other workers."""
+    """Look up the rest: in the store, and with the other workers.
+
+    The tally is taken last: one that waited for the store would take the place of a newer one that was reported since.
+    """
+    accounts = await count_accounts(store.management)
     now, seen = time.time(), here()
     metrics.pull(replace(
         seen,
-        accounts=await count_accounts(store.management),
+        accounts=accounts,
         keys=[KeyRow(kid=key.kid, state=key.state, algorithm=key.algorithm,
                      age=now - key.created_at.timestamp()) for key in keyring.stored],
         sums=await share(metrics.tally(seen)),

@@ -1,4 +1,4 @@
-"""What supervisor and workers have in common as processes: logs, no core dumps, and a last word for the unforeseen."""
+"""What supervisor and workers have in common as processes: logs, limits, and a last word for the unforeseen."""
 
 import contextlib
 import os
@@ -23,6 +23,13 @@ from gateway.telemetry.sink import LineSink
 def forbid_core_dumps() -> None:
     """Let no crash write memory to a disk: it holds passwords."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def use_all_descriptors() -> None:
+    """Raise the limit of open files to what is allowed: a connection takes two, and shells give 1024."""
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # some systems name more than they grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
 
 
 @contextlib.contextmanager

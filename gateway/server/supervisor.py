@@ -22,7 +22,7 @@ from gateway.proxy.tasks import Tasks
 from gateway.server.certificates import server_context
 from gateway.server.generation import Generation, Ledger, Terms
 from gateway.server.listeners import Leave
-from gateway.server.process import forbid_core_dumps, last_word, operator_log
+from gateway.server.process import forbid_core_dumps, last_word, operator_log, use_all_descriptors
 from gateway.server.sockets import Sockets
 from gateway.settings import Settings
 from gateway.settings.loading import read_text
@@ -36,6 +36,7 @@ MARGIN_SECONDS = 3.0  # for a worker's own end, beyond what its clients get
 def serve(configuration: Path, workers: int) -> None:
     """Serve until SIGTERM or SIGINT."""
     forbid_core_dumps()
+    use_all_descriptors()
     text = read_text(configuration)
     settings = read_settings(configuration, os.environ, text=text)
     server_context(settings)

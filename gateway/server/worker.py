@@ -11,28 +11,28 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
 
 from gateway.app import Gateway, Logs, build
-from gateway.errors import ConfigurationError, SluicegateError
+from gateway.errors import ConfigurationError, RequestRefused, SluicegateError
 from gateway.model import Secret
 from gateway.plan import read_settings
 from gateway.proxy.tasks import Tasks
 from gateway.server.certificates import server_context
 from gateway.server.channel import Channel, Message
 from gateway.server.listeners import Leave, Listeners
-from gateway.server.process import all_logs, forbid_core_dumps, last_word
-from gateway.settings import Settings
+from gateway.server.process import all_logs, forbid_core_dumps, last_word, use_all_descriptors
 from gateway.telemetry.accesslog import AnswerLog
 from gateway.telemetry.logs import loop_trouble
 from gateway.telemetry.tally import Tally, from_plain, to_plain
 
 REPORT_SECONDS = 1.0  # how old another worker's counts may be in a scrape
 SUMS_SECONDS = 1.0  # a supervisor that does not answer for so long is gone, or the machine is
+SUMS_UNKNOWN = "The supervisor has not told this worker the sums over all yet. Try again."
 FLUSH_SECONDS = 1.0
 YOUNG_OBJECTS = 50_000  # collections cost time on the data plane, which makes no cycles
 SUPERVISORS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -63,6 +63,7 @@ def main() -> None:
     for number in SUPERVISORS:
         signal.signal(number, signal.SIG_IGN)
     forbid_core_dumps()
+    use_all_descriptors()
     _, configuration, descriptor = sys.argv
     sys.exit(uvloop.run(_work(Path(configuration), socket.socket(fileno=int(descriptor)))))
 
@@ -91,39 +92,48 @@ async def _serve(configuration: Path, begin: Begin, channel: Channel) -> None:
     with all_logs(settings.log) as logs, last_word(logs.operator):
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _loop, context: loop_trouble(logs.operator, context))
-        supervisor = Supervisor(channel, settings)
+        uplink = Uplink(channel, settings.listen.drain_seconds)
         context = server_context(settings)
-        async with build(settings, logs, share=supervisor.share) as gateway:
+        async with build(settings, logs, share=uplink.share) as gateway:
             listeners = Listeners(gateway)
+            departure = Departure(listeners.leave)
             try:
                 await listeners.open(settings, context=context, public=_sockets(begin.public),
                                      private=_sockets(begin.private))
-                await _run(gateway, listeners, supervisor, logs)
+                await _run(gateway, departure, uplink, logs)
             finally:
                 await listeners.close()
-        supervisor.report(gateway.tally())
+                await departure.close()
+        uplink.report(gateway.tally())
 
 
-async def _run(gateway: Gateway, listeners: Listeners, supervisor: "Supervisor", logs: Logs) -> None:
+async def _run(gateway: Gateway, departure: "Departure", uplink: "Uplink", logs: Logs) -> None:
     """Serve until an order to leave has been carried out."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
-    departure = Departure(listeners, gateway.loops)
-    for work in (supervisor.listen(departure.order), _flush(logs.access), _report(gateway, supervisor)):
-        gateway.loops.start(work)
-    supervisor.ready()
-    await departure.done.wait()
+    for work in (uplink.listen(departure.order), _flush(logs.access), _report(gateway, uplink)):
+        departure.accompany(work)
+    uplink.ready()
+    await departure.wait()
 
 
 class Departure:
-    """Carries out orders to leave, each in place of the one before."""
+    """Knows when this worker ends: once an order to leave is carried out, each in place of the one before.
 
-    def __init__(self, listeners: Listeners, tasks: Tasks) -> None:
-        self._listeners = listeners
-        self._tasks = tasks
+    Or once a work has failed without which it must not go on: deaf, it would never leave; silent, it would be killed.
+    """
+
+    def __init__(self, leave: Callable[[Leave], Awaitable[None]]) -> None:
+        self._carry_out = leave
+        self._tasks = Tasks(self._fail)
         self._leaving: asyncio.Task[None] | None = None
-        self.done = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._is_due = asyncio.Event()
+
+    def accompany(self, work: Coroutine[object, object, None]) -> None:
+        """Run a work until this worker ends, which it does if the work fails."""
+        self._tasks.start(work)
 
     def order(self, leave: Leave) -> None:
         """Begin to leave."""
@@ -131,17 +141,31 @@ class Departure:
             self._leaving.cancel()
         self._leaving = self._tasks.start(self._leave(leave))
 
+    async def wait(self) -> None:
+        """Wait for the end; raises what has failed, if that is the reason."""
+        await self._is_due.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    async def close(self) -> None:
+        """End every work."""
+        await self._tasks.close(0)
+
     async def _leave(self, leave: Leave) -> None:
-        await self._listeners.leave(leave)
-        self.done.set()
+        await self._carry_out(leave)
+        self._is_due.set()
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = error
+        self._is_due.set()
 
 
-class Supervisor:
-    """Is the supervisor as a worker sees it: orders to leave, and the sums over all workers."""
+class Uplink:
+    """Is a worker's line to its supervisor: orders to leave come down, counts go up, the sums over all come back."""
 
-    def __init__(self, channel: Channel, settings: Settings) -> None:
+    def __init__(self, channel: Channel, drain_seconds: float) -> None:
         self._channel = channel
-        self._settings = settings
+        self._drain_seconds = drain_seconds
         self._sums: Tally | None = None
         self._answered = asyncio.Event()
 
@@ -157,7 +181,7 @@ class Supervisor:
         """Tell what was counted here and return the sums over all; the last known ones if no answer comes.
 
         Only sums are shown that the supervisor holds: a worker that dies can take nothing out of them, so
-        no counter ever goes back.
+        no counter ever goes back. Raises `RequestRefused` (503) while none are known.
         """
         self._answered.clear()
         self._channel.send({"tally": to_plain(own), "asks": True})
@@ -165,8 +189,10 @@ class Supervisor:
             async with asyncio.timeout(SUMS_SECONDS):
                 await self._answered.wait()
         except TimeoutError:
-            return own if self._sums is None else self._sums
-        return self._sums or own
+            if self._sums is None:
+                raise RequestRefused(503, SUMS_UNKNOWN, retry_after=1) from None
+        assert self._sums is not None
+        return self._sums
 
     async def listen(self, on_order: Callable[[Leave], None]) -> None:
         """Take in what the supervisor says; when it is gone, that is an order to leave."""
@@ -176,13 +202,13 @@ class Supervisor:
                 self._answered.set()
             else:
                 on_order(Leave(**message["leave"]))
-        on_order(Leave(grace=self._settings.listen.drain_seconds))
+        on_order(Leave(grace=self._drain_seconds))
 
 
-async def _report(gateway: Gateway, supervisor: Supervisor) -> None:
+async def _report(gateway: Gateway, uplink: Uplink) -> None:
     while True:
         await asyncio.sleep(REPORT_SECONDS)
-        supervisor.report(gateway.tally())
+        uplink.report(gateway.tally())
 
 
 async def _flush(access: AnswerLog) -> None:

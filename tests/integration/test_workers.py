@@ -94,6 +94,30 @@ async def test_workers_share_the_port_and_one_scrape_tells_all(configuration: Co
         assert await metric(gateway, RESTARTS) == 1
 
 
+async def test_a_scrape_never_says_less_than_the_one_before(configuration: Configuration) -> None:
+    """A worker that was told no sums yet has none to show, and says so instead of its own."""
+    async with serving(configuration) as gateway:
+        for _ in range(5):
+            assert (await Browser(gateway.url).get("/page")).status == 200
+        await asyncio.sleep(1.5)
+        os.kill(gateway.workers[0], signal.SIGKILL)
+        await Browser(gateway.url).get("/page")
+        os.kill(gateway.pid, signal.SIGSTOP)
+        page = await Browser(gateway.private_url).get("/metrics", ("Authorization", f"Bearer {TOKEN}"))
+        os.kill(gateway.pid, signal.SIGCONT)
+        assert (page.status, "has not told" in page.text) == (503, True)
+        assert await metric(gateway, REQUESTS) == 6
+
+
+async def test_every_process_may_open_what_is_allowed(configuration: Configuration) -> None:
+    """However low the limit is that it was started with."""
+    gateway = GatewayProcess(configuration, within=("sh", "-c", 'ulimit -Sn 256; exec "$@"', "sh"))
+    async with gateway:
+        for pid in (gateway.pid, *gateway.workers):
+            soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            assert soft == hard > 256
+
+
 async def test_a_log_line_is_never_torn(configuration: Configuration) -> None:
     """Two workers write to one file, and every line of it is whole."""
     async with serving(configuration, workers=2) as gateway:
@@ -174,24 +198,25 @@ async def test_a_worker_that_cannot_be_started_is_tried_again(configuration: Con
         assert await gateway.stop() == 0
 
 
-async def test_a_worker_that_hangs_at_its_start_does_not_make_a_stop_hang(configuration: Configuration) -> None:
-    """A reload waits for it; a stop does not, and a second reload is not forgotten."""
+async def test_reloads_in_a_row_and_a_stop_are_all_heard(configuration: Configuration) -> None:
+    """The second reload comes while the first one's worker hangs, the stop while the third one's does."""
     async with serving(configuration) as gateway:
-        [old] = gateway.workers
-        for count in (1, 2):
-            os.kill(gateway.pid, signal.SIGHUP)
-            await until(lambda: set(gateway.workers) - {old})
-            if count == 1:
-                [new] = set(gateway.workers) - {old}
-                os.kill(new, signal.SIGSTOP)
-                os.kill(gateway.pid, signal.SIGHUP)
-                os.kill(new, signal.SIGCONT)
-                await until(lambda: len(gateway.events("reloaded")) == 2)
-                [old] = gateway.workers[-1:]
-                continue
-            [*_, new] = gateway.workers
-            os.kill(new, signal.SIGSTOP)
-            assert await gateway.stop() == 0
+        hung = await hang_a_reload(gateway)
+        os.kill(gateway.pid, signal.SIGHUP)
+        os.kill(hung, signal.SIGCONT)
+        await until(lambda: len(gateway.events("reloaded")) == 2)
+        await hang_a_reload(gateway)
+        assert await gateway.stop() == 0
+
+
+async def hang_a_reload(gateway: GatewayProcess) -> int:
+    """Reload, and stop the new worker as soon as it is there."""
+    former = set(gateway.workers)
+    os.kill(gateway.pid, signal.SIGHUP)
+    await until(lambda: set(gateway.workers) - former)
+    [new] = set(gateway.workers) - former
+    os.kill(new, signal.SIGSTOP)
+    return new
 
 
 class Told:
@@ -293,7 +318,8 @@ async def test_signals_to_a_worker_mean_its_supervisor(configuration: Configurat
         assert (await Browser(gateway.url).get("/page")).status == 200
         os.killpg(gateway.pid, signal.SIGINT)
         assert await gateway.ended() == 0
-        assert workers == [] or not any(map(psutil.pid_exists, workers))
+        assert len(workers) == 2
+        assert not any(map(psutil.pid_exists, workers))
         assert "Traceback" not in gateway.log
 
 
@@ -349,7 +375,7 @@ async def test_a_reload_that_can_start_nothing_changes_nothing(configuration: Co
     """The system allows no process: that is logged, and the old workers go on."""
     async with serving(configuration) as gateway:
         workers = gateway.workers
-        held = max(int(name) for name in os.listdir(f"/proc/{gateway.pid}/fd"))
+        held = max(int(one.name) for one in Path(f"/proc/{gateway.pid}/fd").iterdir())
         former = resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (held + 3, former[1]))
         os.kill(gateway.pid, signal.SIGHUP)
