@@ -241,10 +241,7 @@ class Generation:
         slots = range(len(self._terms.sockets.public))
         try:
             for some in (slots[:1], slots[1:]):
-                workers = [await self._start(slot) for slot in some]
-                for worker in workers:
-                    if not await worker.wait_until_up():
-                        raise worker.failure()
+                await self._open_some(some)
         except SluicegateError:
             self.kill()
             raise
@@ -275,6 +272,12 @@ class Generation:
             if late:
                 self.kill()
                 await asyncio.wait(late)
+
+    async def _open_some(self, slots: range) -> None:
+        workers = [await self._start(slot) for slot in slots]
+        for worker in workers:
+            if not await worker.wait_until_up():
+                raise worker.failure()
 
     async def _start(self, slot: int) -> Worker:
         worker = await self._place(slot)
