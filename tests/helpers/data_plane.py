@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import uvloop
 
 from gateway.proxy.addresses import Address
@@ -32,6 +33,8 @@ from tests.helpers.proxy import PassAll
 ROOT = Path(__file__).parents[2]
 KIB = 1024
 WANTED_FILES = 20_000
+LOOK_SECONDS = 0.1
+PATIENCE = 60.0
 
 
 class Deaf:
@@ -80,6 +83,27 @@ class DataPlane:
     def resident(self) -> int:
         """Return its resident memory in KiB."""
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * resource.getpagesize() // KIB
+
+    async def settled(self) -> int:
+        """Return its resident memory once nothing is left that it, or this loop, could do at the moment.
+
+        It has slept from one look to the next then: a process that only gets no time to run is not asleep.
+        """
+        seen = looked = None
+        async with asyncio.timeout(PATIENCE):
+            while looked is None or looked != seen:
+                seen = looked
+                await asyncio.sleep(LOOK_SECONDS)
+                for _ in range(3):  # what has come for this loop's own sides is seen to first
+                    await asyncio.sleep(0)
+                looked = self._sleeps()
+        return self.resident
+
+    def _sleeps(self) -> int | None:
+        """Return how often it has gone to sleep, or None as long as it is awake."""
+        main = psutil.Process(self.process.pid)
+        count: int = main.num_ctx_switches().voluntary
+        return count if main.status() == psutil.STATUS_SLEEPING else None
 
 
 @contextlib.contextmanager

@@ -3,23 +3,28 @@
 import asyncio
 import contextlib
 import socket
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 import pytest
 
 from gateway.proxy.limits import PIPELINE_BYTES, WRITE_BUFFER_BYTES
-from tests.helpers.data_plane import KIB, DataPlane, allow_files, data_plane
-from tests.helpers.proxy import HOST, on_uvloop
+from tests.helpers.data_plane import KIB, allow_files, data_plane
+from tests.helpers.proxy import HOST, App, Side, beside, on_uvloop
 
 GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 IDLE_CONNECTION_KIB = 4  # at most; the sockets' own buffers are the kernel's
 READ_KIB = 256  # what uvloop reads at once
+BODY_KIB = 64 * 1024  # more than the sockets of two connections take
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 16384\r\n\r\n" + bytes(16384)
+PIECE = bytes(256 * KIB)
 
 
 class Echoes(asyncio.Protocol):
-    """Is an app that answers every request with the same few bytes."""
+    """Is an app that answers every request with the same bytes."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
@@ -27,12 +32,12 @@ class Echoes(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         *requests, self.rest = (self.rest + data).split(b"\r\n\r\n")
-        self.transport.write(OK * len(requests))
+        self.transport.write(self.answer * len(requests))
 
 
 @contextlib.asynccontextmanager
-async def app() -> AsyncIterator[int]:
-    server = await asyncio.get_running_loop().create_server(Echoes, "127.0.0.1", 0)
+async def app(answer: bytes = OK) -> AsyncIterator[int]:
+    server = await asyncio.get_running_loop().create_server(lambda: Echoes(answer), "127.0.0.1", 0)
     yield server.sockets[0].getsockname()[1]
     server.close()
 
@@ -44,46 +49,29 @@ def connected(port: int, count: int) -> Iterator[list[socket.socket]]:
         yield [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(count)]
 
 
-def settled(measure: Callable[[], int]) -> int:
-    """Return what a measure says once it says the same twice."""
-    last = -1
-    for _ in range(50):
-        now = measure()
-        if now == last:
-            return now
-        last = now
-        time.sleep(0.1)
-    return last
+def ask(sockets: Iterable[socket.socket]) -> None:
+    """Ask once on each connection."""
+    for each in sockets:
+        each.sendall(GET)
+        assert each.recv(1000) == OK
 
 
 @pytest.mark.parametrize("is_used", [False, True])
-def test_an_idle_connection_costs_little(is_used: bool) -> None:
+@on_uvloop
+async def test_an_idle_connection_costs_little(is_used: bool) -> None:
     """Ten thousand that wait for nothing, fresh ones and such as have had an answer: 4 KiB each at most."""
     count = min(10_000, allow_files() - 500)
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        async with app() as app_port:
-            with data_plane(app_port) as plane:
-                await loop.run_in_executor(None, lambda: measured(plane, count, is_used=is_used))
-
-    def measured(plane: DataPlane, count: int, *, is_used: bool) -> None:
-        with connected(plane.port, 200) as first:
-            for each in first:
-                each.sendall(GET)
-                assert each.recv(1000) == OK
-        before = settled(lambda: plane.resident)
-        with connected(plane.port, count) as sockets:
-            for each in sockets if is_used else ():
-                each.sendall(GET)
-                assert each.recv(1000) == OK
-            each_kib = (settled(lambda: plane.resident) - before) / count
-            print(f"{each_kib:.2f} KiB per idle connection, used: {is_used}")
-            assert each_kib < IDLE_CONNECTION_KIB
-            sockets[-1].sendall(GET)
-            assert sockets[-1].recv(1000) == OK
-
-    asyncio.run(main())
+    async with app() as app_port:
+        with data_plane(app_port) as plane:
+            with connected(plane.port, 200) as first:
+                await asyncio.to_thread(ask, first)
+            before = await plane.settled()
+            with connected(plane.port, count) as sockets:
+                await asyncio.to_thread(ask, sockets if is_used else ())
+                each_kib = (await plane.settled() - before) / count
+                print(f"{each_kib:.2f} KiB per idle connection, used: {is_used}")
+                assert each_kib < IDLE_CONNECTION_KIB
+                await asyncio.to_thread(ask, sockets[-1:])
 
 
 @on_uvloop
@@ -109,21 +97,57 @@ async def test_a_hundred_thousand_pipelined_requests_are_answered_in_bounded_mem
 async def test_a_client_that_asks_and_never_reads_holds_its_buffers_and_no_more() -> None:
     """A hundred of them ask for ever, and the memory stays where it is."""
     count = 100
-    async with app() as app_port:
+    async with app(PAGE) as app_port:
         with data_plane(app_port) as plane:
             streams = [await asyncio.open_connection("127.0.0.1", plane.port, limit=1) for _ in range(count)]
             before = plane.resident
             for reader, writer in streams:
                 reader._transport.pause_reading()  # type: ignore[attr-defined]
                 writer.write(GET * 50_000)
-            last = -1
-            for _ in range(100):
-                await asyncio.sleep(0.3)
-                if plane.resident == last:
-                    break
-                last = plane.resident
+            held = await plane.settled() - before
             bound = count * (WRITE_BUFFER_BYTES + PIPELINE_BYTES) // KIB + count * READ_KIB
-            print(f"{(plane.resident - before) / count:.0f} KiB per client that reads nothing")
-            assert plane.resident - before < bound
+            print(f"{held / count:.0f} KiB per client that reads nothing")
+            assert held < bound
             for _, writer in streams:
                 writer.transport.abort()
+
+
+async def send_body(side: Side) -> None:
+    for _ in range(BODY_KIB * KIB // len(PIECE)):
+        side.writer.write(PIECE)
+        await side.writer.drain()
+
+
+@pytest.mark.parametrize("direction", ["request", "answer"])
+@on_uvloop
+async def test_a_body_is_never_held(direction: str) -> None:
+    """However much of it the one side sends while the other takes nothing, and then while it takes all."""
+    app = App()
+    await app.open()
+    with data_plane(app.port) as plane:
+        client = Side(*await asyncio.open_connection("127.0.0.1", plane.port))
+        await client.sends(GET)
+        behind = await app.accepts()
+        await behind.gets_head()
+        await behind.replies(OK)
+        assert await client.gets(len(OK)) == OK
+        before = highest = await plane.settled()
+        length = b"Content-Length: %d\r\n\r\n" % (BODY_KIB * KIB)
+        await client.sends(GET if direction == "answer" else b"POST / HTTP/1.1\r\n" + HOST + length)
+        await behind.gets_head()
+        sender, reader = client, behind
+        if direction == "answer":
+            await behind.replies(b"HTTP/1.1 200 OK\r\n" + length)
+            await client.gets_head()
+            sender, reader = behind, client
+        sending = beside(send_body(sender))
+        highest = max(highest, await plane.settled())
+        assert not sending.done()
+        for _ in range(BODY_KIB * KIB // len(PIECE)):
+            assert await reader.gets(len(PIECE)) == PIECE
+            highest = max(highest, plane.resident)
+        await sending
+        print(f"{highest - before} KiB held of a body of {BODY_KIB} KiB, {direction}")
+        assert highest - before < 4 * (WRITE_BUFFER_BYTES // KIB + READ_KIB) + 2048
+        client.leaves()
+    await app.close()
