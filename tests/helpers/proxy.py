@@ -22,6 +22,7 @@ from gateway.errors import RequestRefused
 from gateway.http.head import RequestHead
 from gateway.http.rewriting import Rewrite
 from gateway.proxy.addresses import Address, Destination
+from gateway.proxy.client import ClientConnection
 from gateway.proxy.connections import Connections
 from gateway.proxy.ids import RequestIds
 from gateway.proxy.limits import Limits
@@ -30,9 +31,12 @@ from gateway.proxy.sites import Site, Sites
 from gateway.proxy.steps import PLAIN, Ask, ClientInfo, Reply, Step
 from gateway.proxy.surroundings import Surroundings
 from gateway.proxy.tasks import Tasks
+from gateway.proxy.tunnel import End
 from gateway.proxy.upstream import Upstream
 from tests.helpers.certificates import ServerCertificate
 
+HOLDING_SECONDS = 60.0  # a slow machine needs long to fill the sockets' own buffers
+READ_BYTES = 256 * 1024  # what uvloop reads at once
 PATIENCE = 5.0  # seconds after which a dialogue has gone wrong
 HOST = b"Host: shop.test\r\n"
 T = TypeVar("T")
@@ -214,6 +218,7 @@ class World:
         self._rewrite = rewrite
         self.rests: list[tuple[str, str]] = []
         self._sides: list[Side] = []
+        self._served: list[ClientConnection] = []
         self._server: asyncio.Server | None = None
 
     def clock(self) -> float:
@@ -233,8 +238,28 @@ class World:
             on_crash=lambda error, request_id: self.crashes.append((error, request_id)))
         self.connections = Connections(around)
         self.connections.start()
-        self._server = await asyncio.get_running_loop().create_server(self.connections, "127.0.0.1", 0)
+        self._server = await asyncio.get_running_loop().create_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def _serve(self) -> ClientConnection:
+        self._served.append(self.connections())
+        return self._served[-1]
+
+    @property
+    def _transports(self) -> list[asyncio.Transport]:
+        """The gateway's own ends of its connections to clients and to apps."""
+        clients = [each._transport for each in self._served]
+        apps = [each._transport for pool in self.upstream.pools for each in pool._connections]
+        ends = [each.get_protocol() for each in clients]
+        tunnelled = [end.far._transport for end in ends if isinstance(end, End)]
+        return [each for each in (*clients, *apps, *tunnelled) if each is not None and not each.is_closing()]
+
+    async def holds_back(self) -> int:
+        """Wait until the gateway does not read one of its connections; return how much it holds to be sent at most."""
+        async with asyncio.timeout(HOLDING_SECONDS):
+            while all(each.is_reading() for each in self._transports):
+                await asyncio.sleep(0.001)
+        return max(each.get_write_buffer_size() for each in self._transports)
 
     async def client(self, limit: int = 2**20) -> Side:
         """Return a new connection to the gateway."""
