@@ -1,7 +1,8 @@
 """What the legacy side says against a user who has crossed: disabled, locked, must change the password.
 
-Under the hand-off `headers` no app looks at these flags any more, so the gateway does, at the login and at
-each renewal. Only a source that shows rows can be asked; what cannot be asked says nothing.
+Owns the question, and how often it is put. Under the hand-off `headers` no app looks at these flags any more, so
+the gateway does, at the login and at each renewal. Only a source that shows rows can be asked; what cannot be
+asked says nothing. Must not know what follows from an answer.
 """
 
 from uuid import UUID

@@ -19,7 +19,7 @@ from gateway.accounts.memory import Known
 from gateway.accounts.own_cookies import AppCookies
 from gateway.accounts.recognition import Recognition, Unexamined
 from gateway.errors import StoreUnavailable
-from gateway.http.cookies import PREFIX
+from gateway.http.cookies import OWN
 from gateway.model import Account, Secret
 from gateway.store.base import Session, Sessions
 from gateway.tokens.claims import AccessClaims, assertion, build
@@ -30,8 +30,6 @@ from gateway.tokens.sessions import Lifetimes, handle_digest, new_handle
 TOKEN_ID_BYTES = 16
 MOST_COOKIES = 8  # of one name that are looked at when sessions end; a browser sends one
 DEVICE_LIFE = 180 * 24 * 3600  # seconds; a browser not used for half a year is a stranger again
-
-OWN = PREFIX.encode()
 
 Fields = tuple[tuple[bytes, bytes], ...]
 """Set-Cookie fields to add to an answer, which then is `Cache-Control: private, no-store`."""

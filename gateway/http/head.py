@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from gateway.http.lines import gather
 from gateway.http.marks import MarkedLine
 
+READING = frozenset({b"GET", b"HEAD"})  # methods that ask for nothing but to be shown something (RFC 9110 9.3)
+
 
 class _Head:
     """Is what request and response heads share. Plain classes: a frozen dataclass costs 2 µs more.

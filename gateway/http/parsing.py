@@ -1,4 +1,7 @@
-"""Heads from bytes, strictly (RFC 9110, RFC 9112): which are accepted, and what they mean. The one place of grammar.
+"""Heads from bytes, strictly (RFC 9110, RFC 9112).
+
+Owns the grammar: which heads are accepted, how much of one is read, and what it means. It must not know what is
+forwarded (`fields`), nor whose connection the bytes are from.
 
 A usual head is validated whole by one possessive pattern and a second one finds the few fields that a
 proxy acts on; the rest stays one slice. Whatever is unusual goes line by line, where each mistake has its

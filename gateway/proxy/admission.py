@@ -15,14 +15,13 @@ from gateway.accounts.memory import Known
 from gateway.accounts.recognition import Unexamined
 from gateway.accounts.sessions import Due, Ended, Issued, Recognised, SessionKeeper, SessionStanding
 from gateway.errors import RequestRefused, StoreUnavailable
-from gateway.http.head import RequestHead
+from gateway.http.head import READING, RequestHead
 from gateway.proxy.guarded import GuardedApp
 from gateway.proxy.handoff import lines, redirect
 from gateway.proxy.steps import PLAIN, Ask, ClientInfo, Pass, Reply
 from gateway.tokens.claims import ASSERTION_LIFE, is_tellable
 
 KEPT_SECONDS = ASSERTION_LIFE * 2 / 3  # signing costs 47 µs; an app has a third of its life to read an assertion
-READING = frozenset({b"GET", b"HEAD"})
 SIGN_IN = "Sign in first."
 TOO_MANY = "Too many invalid sessions came from this address. Please wait."
 
@@ -77,9 +76,6 @@ class Admission:
         cookie = head.cookie
         found = None if cookie is None else self._sessions.recognise(app.name, cookie, client.payer(head))
         if isinstance(found, Known):
-            kept = found.kept
-            if isinstance(kept, Pass) and self._clock() < found.kept_until:
-                return kept
             return self._made(app, found)
         return self._look_closer(app, head, client, found, AppDoor(app, head))
 

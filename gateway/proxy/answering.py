@@ -67,11 +67,9 @@ class Answering:
 
     def begun(self, status: int) -> bool:
         """Learn that the app's answer is on its way; say whether it has to be the connection's last."""
-        turn = self._turn
-        if turn is None:
-            return True
-        turn.status = status
-        return not turn.keeps_open or self._register.is_draining
+        if self._turn is not None:
+            self._turn.status = status
+        return self._must_close
 
     def fail(self, error: SluicegateError | None) -> None:
         """Answer with the page that an error deserves; None is a crash."""

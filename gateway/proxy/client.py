@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from typing import assert_never, cast
 
 from gateway.errors import AppUnavailable, RequestRefused, SluicegateError
-from gateway.http.fields import given_request_id
+from gateway.http.fields import SWITCHING_PROTOCOLS, given_request_id
 from gateway.http.head import RequestHead
 from gateway.http.parsing import parse_request
 from gateway.proxy.answering import CLOSED, COLLECTING, HANDLING, IDLE, LATE, LINGERING, PASSING, Answering, State
@@ -26,7 +26,6 @@ from gateway.proxy.upstream_connection import UpstreamConnection
 
 CUT = "The request ended before it was whole."
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-SWITCHING_PROTOCOLS = 101
 RETRY_SECONDS = 1  # another gateway, or the next, takes the request
 
 

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 
 from gateway.accounts.keyring import Keyring
 from gateway.errors import RequestRefused
+from gateway.http.head import READING
 from gateway.ops import jwks_answer
 from gateway.proxy.steps import Reply, WholeRequest
 
 JWKS_PATH = b"/.well-known/jwks.json"
 PHRASES = {200: b"OK", 304: b"Not Modified"}
-READING = frozenset({b"GET", b"HEAD"})
 
 
 def jwks_handler(keyring: Keyring) -> Callable[[WholeRequest], Awaitable[Reply]]:

@@ -1,4 +1,7 @@
-"""TLS on the public listener: from a pair of files to a context, or one sentence about what is wrong with them."""
+"""TLS on the public listener: from a pair of files to a context, or one sentence about what is wrong with them.
+
+Owns what is demanded of certificate and key, and of TLS itself. Must not know who listens.
+"""
 
 import ssl
 

@@ -1,4 +1,8 @@
-"""What supervisor and workers have in common as processes: logs, limits, and a last word for the unforeseen."""
+"""What supervisor and workers have in common as processes.
+
+Owns their logs, the limits that the system sets them, and the last word for the unforeseen. Must not know what
+they serve.
+"""
 
 import contextlib
 import os

@@ -14,6 +14,7 @@ from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import Metric
 from prometheus_client.registry import CollectorRegistry
 
+from gateway.http.fields import SWITCHING_PROTOCOLS
 from gateway.model import AccountState, Outcome, Verdict
 from gateway.store.base import SourceCount
 from gateway.telemetry.series import (
@@ -117,7 +118,6 @@ CHANGE_ENDS = ("promoted", "dropped", "pending")
 VERDICTS = (*Verdict, "unanswered")
 BUDGETS = ("account", "address")
 STAGES = ("wait", "run")
-SWITCHING_PROTOCOLS = 101
 STATUS_CLASSES = (OTHER, "1xx", "2xx", "3xx", "4xx", "5xx")  # by the status's first digit
 TOKEN_OUTCOMES = ("cached", "verified", "refused", "over_budget")
 CONNECTION_REFUSALS = ("preamble", "untrusted", "tls")

@@ -1,4 +1,7 @@
-"""How bytes are written in tokens and cookies: base64url without padding (RFC 7515 section 2)."""
+"""How bytes are written in tokens and cookies.
+
+Owns base64url without padding (RFC 7515 section 2), and nothing of what the bytes mean.
+"""
 
 import base64
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gateway.demo.scene import free_port
 from tests.helpers.gateways import Configuration
+from tests.helpers.listening import listens
 
 INTERVAL_SECONDS = 0.2
 FALLS = 2
@@ -56,19 +57,10 @@ async def haproxy(folder: Path, gateways: Sequence[Configuration]) -> AsyncItera
         process = subprocess.Popen(["haproxy", "-db", "-f", str(file)], stdout=log, stderr=log)
     try:
         async with asyncio.timeout(PATIENCE):
-            while not await _answers(port):
+            while not await listens(port):
                 assert process.poll() is None, (folder / "haproxy.log").read_text()
                 await asyncio.sleep(0.05)
         yield port
     finally:
         process.terminate()
         process.wait(PATIENCE)
-
-
-async def _answers(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True

@@ -12,6 +12,7 @@ from gateway.demo.scene import free_ports
 from gateway.model import Secret
 from tests.helpers.browser import Browser
 from tests.helpers.gateways import RunningGateway, configure, running_gateway
+from tests.helpers.listening import listens
 from tests.helpers.shop import RULES, Shop
 from tests.helpers.stage import ShopStage, shop_stage
 
@@ -87,15 +88,6 @@ async def nginx(folder: Path, *, gateway: RunningGateway, app: int) -> AsyncIter
     finally:
         process.terminate()
         process.wait(10)
-
-
-async def listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 async def test_nginx_lets_users_in_by_our_word(database: Secret, tmp_path: Path) -> None:

@@ -1,10 +1,9 @@
 """Ways to an app on real sockets: several addresses, unix sockets, TLS, and how many connections there are."""
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -12,33 +11,16 @@ import pytest
 from gateway.errors import ConfigurationError
 from gateway.http.rewriting import Rewrite
 from gateway.model import Secret
-from gateway.proxy.addresses import Address, SocketFile, Tls, Unreachable, verifying_context
+from gateway.proxy.addresses import Address, SocketFile, Unreachable
 from gateway.proxy.limits import Limits
+from tests.helpers.apps import GET, OK, POST, answered, apps, at, proves, served, status
 from tests.helpers.browser import Browser
 from tests.helpers.certificates import Authority, ServerCertificate
 from tests.helpers.gateways import Configuration, configure, running_gateway
-from tests.helpers.proxy import HOST, App, Side, beside, on_uvloop, world
+from tests.helpers.proxy import HOST, App, on_uvloop, world
 from tests.helpers.shop import RULES, Shop
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
-POST = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\nbody"
 MIB = 1024 * 1024
-
-
-@asynccontextmanager
-async def apps(number: int, certificate: ServerCertificate | None = None) -> AsyncIterator[list[App]]:
-    """Open so many apps."""
-    async with AsyncExitStack() as stack:
-        opened = [App(certificate) for _ in range(number)]
-        for app in opened:
-            await app.open()
-            stack.push_async_callback(app.close)
-        yield opened
-
-
-def at(app: App, tls: Tls | None = None) -> Address:
-    return Address(host="127.0.0.1", port=app.port, tls=tls)
 
 
 def unused_port() -> int:
@@ -46,28 +28,6 @@ def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-async def served(client: Side, app: App, request: bytes = GET) -> Side:
-    """Send a request, answer it at this app, and see the answer arrive."""
-    await client.sends(request)
-    side = await app.accepts()
-    await answered(client, side, request)
-    return side
-
-
-async def answered(client: Side, side: Side, request: bytes = GET) -> None:
-    await side.gets_head()
-    await side.gets(len(request.partition(b"\r\n\r\n")[2]))
-    await side.replies(OK)
-    assert await client.gets(len(OK)) == OK
-
-
-async def status(client: Side, request: bytes = GET) -> bytes:
-    """Send a request and return the status of what the gateway answers by itself."""
-    await client.sends(request)
-    head, _ = await client.gets_answer()
-    return head[9:12]
 
 
 # Several addresses.
@@ -229,154 +189,6 @@ async def test_a_missing_socket_is_named(tmp_path: Path) -> None:
         [(address, reason)] = gateway.rests
         assert address == f"unix:{path}"
         assert "(No such file or directory)" in reason
-
-
-# TLS.
-
-
-def proves(authority: Authority, name: str) -> Tls:
-    return Tls(context=verifying_context(authority.file), name=name, authority=str(authority.file))
-
-
-@on_uvloop
-async def test_tls_carries_requests_both_ways(tmp_path: Path) -> None:
-    """Small ones and bodies that fill every buffer, byte for byte."""
-    authority = Authority(tmp_path)
-    async with (apps(1, authority.issue("app.internal")) as (app,),
-                world(addresses=[at(app, proves(authority, "app.internal"))]) as gateway):
-        client = await gateway.client()
-        side = await served(client, app)
-        assert side.writer.get_extra_info("ssl_object").version() == "TLSv1.3"
-        assert side.writer.get_extra_info("ssl_object").selected_alpn_protocol() is None
-        body = bytes(range(256)) * (4 * MIB // 256)
-        sending = beside(client.sends(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(body)
-                                      + body))
-        fresh = await app.accepts() if app.accepted > 1 else side
-        await fresh.gets_head()
-        assert await fresh.gets(len(body)) == body
-        await sending
-        replying = beside(fresh.replies(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body))
-        _, echoed = await client.gets_answer()
-        assert echoed == body
-        await replying
-
-
-@on_uvloop
-async def test_the_address_itself_may_be_what_is_proved(tmp_path: Path) -> None:
-    """A certificate for an IP address is verified by the address."""
-    authority = Authority(tmp_path)
-    async with (apps(1, authority.issue("127.0.0.1")) as (app,),
-                world(addresses=[at(app, proves(authority, "127.0.0.1"))]) as gateway):
-        await served(await gateway.client(), app)
-
-
-@pytest.mark.parametrize("flaw", ["name", "address", "authority", "time", "plain"])
-@on_uvloop
-async def test_who_proves_nothing_gets_nothing(tmp_path: Path, flaw: str) -> None:
-    """Another's certificate, a foreign authority's, one of yesterday, or none: 502, and not a byte of the request.
-
-    The log says which name and which authority were wanted.
-    """
-    authority = Authority(tmp_path)
-    certificate = {
-        "name": authority.issue("other.internal"),
-        "address": authority.issue("10.0.0.1", "www.app.internal"),
-        "authority": Authority(tmp_path, "foreign").issue("app.internal"),
-        "time": authority.expired("app.internal"),
-        "plain": None,
-    }[flaw]
-    async with (apps(1, certificate) as (app,),
-                world(addresses=[at(app, proves(authority, "app.internal"))]) as gateway):
-        client = await gateway.client()
-        if flaw == "plain":
-            asking = beside(status(client))
-            side = await app.accepts()
-            assert b"HTTP" not in await side.gets(6)
-            await side.replies(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-            assert await asking == b"502"
-        else:
-            assert await status(client) == b"502"
-            assert "for app.internal and signed by " + str(authority.file) in gateway.rests[0][1]
-        assert gateway.watcher.errors == [("shop", "tls")]
-        assert len(gateway.rests) == 1
-
-
-@on_uvloop
-async def test_an_address_that_proves_nothing_rests_like_one_that_refuses(tmp_path: Path) -> None:
-    """The others go on serving."""
-    authority = Authority(tmp_path)
-    tls = proves(authority, "app.internal")
-    valid, expired = authority.issue("app.internal"), authority.expired("app.internal")
-    async with (apps(1, valid) as (right,), apps(1, expired) as (old,),
-                world(addresses=[at(right, tls), at(old, tls)]) as gateway):
-        client = await gateway.client()
-        side = await served(client, right, POST)
-        await client.sends(POST)
-        await answered(client, side, POST)
-        assert gateway.upstream.resting == 1
-
-
-@on_uvloop
-async def test_the_name_is_asked_for(tmp_path: Path) -> None:
-    """By SNI, so that an app with several certificates shows the right one; and http/1.1 by ALPN."""
-    authority = Authority(tmp_path)
-    asked: list[str | None] = []
-    context = authority.issue("app.internal").context()
-    context.sni_callback = lambda _connection, name, _context: asked.append(name)
-    context.set_alpn_protocols(["h2", "http/1.1"])
-    app = App()
-    app._tls = context
-    await app.open()
-    async with world(addresses=[at(app, proves(authority, "app.internal"))]) as gateway:
-        side = await served(await gateway.client(), app)
-        assert side.writer.get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
-    assert asked == ["app.internal"]
-    await app.close()
-
-
-@on_uvloop
-async def test_a_handshake_that_never_ends_is_late(tmp_path: Path) -> None:
-    """It counts as connecting, and has its time."""
-    async with apps(1) as (app,):
-        tls = proves(Authority(tmp_path), "app.internal")
-        async with world(addresses=[at(app, tls)], limits=Limits(connect_seconds=0.1)) as gateway:
-            assert await status(await gateway.client()) == b"504"
-            assert gateway.watcher.errors == [("shop", "connect")]
-
-
-@on_uvloop
-async def test_an_answer_until_close_ends_over_tls_too(tmp_path: Path) -> None:
-    """By the closing of TLS."""
-    authority = Authority(tmp_path)
-    async with (apps(1, authority.issue("app.internal")) as (app,),
-                world(addresses=[at(app, proves(authority, "app.internal"))]) as gateway):
-        client = await gateway.client()
-        await client.sends(GET)
-        side = await app.accepts()
-        await side.gets_head()
-        await side.replies(b"HTTP/1.1 200 OK\r\n\r\nall of it")
-        side.leaves()
-        assert (await client.gets_all()).endswith(b"all of it")
-        assert gateway.watcher.errors == []
-
-
-@on_uvloop
-async def test_an_answer_until_close_that_is_cut_below_tls_is_cut(tmp_path: Path) -> None:
-    """Anybody on the way can end a TCP connection; only the app can end what is inside (RFC 9112 9.8)."""
-    authority = Authority(tmp_path)
-    async with (apps(1, authority.issue("app.internal")) as (app,),
-                world(addresses=[at(app, proves(authority, "app.internal"))]) as gateway):
-        client = await gateway.client()
-        await client.sends(GET)
-        side = await app.accepts()
-        await side.gets_head()
-        await side.replies(b"HTTP/1.1 200 OK\r\n\r\na part")
-        await client.gets(len(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\na part"))
-        with socket.socket(fileno=os.dup(side.writer.get_extra_info("socket").fileno())) as below:
-            below.shutdown(socket.SHUT_WR)
-        with pytest.raises(ConnectionResetError):
-            await client.gets_all()
-        assert gateway.watcher.errors == [("shop", "lost")]
 
 
 # How many connections.

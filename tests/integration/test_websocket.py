@@ -59,6 +59,18 @@ async def echo(connection: ServerConnection) -> None:
         await connection.send(message)
 
 
+
+async def opened(gateway: World) -> tuple[Side, Side]:
+    """Return the two ends of a new tunnel, client and app."""
+    client = await gateway.client()
+    await client.sends(OPENING)
+    app = await gateway.app.accepts()
+    await app.gets_head()
+    await app.replies(GRANT)
+    await client.gets_head()
+    return client, app
+
+
 @asynccontextmanager
 async def before(handler: Callable[[ServerConnection], object] = echo, **options: object) -> AsyncIterator[World]:
     """Open a gateway before a websockets server."""
@@ -233,12 +245,7 @@ async def test_one_direction_may_end_before_the_other() -> None:
     """The end of a side crosses as such, from either end, and what is on its way still arrives."""
     async with world() as gateway:
         for first in ("client", "app"):
-            client = await gateway.client()
-            await client.sends(OPENING)
-            app = await gateway.app.accepts()
-            await app.gets_head()
-            await app.replies(GRANT)
-            await client.gets_head()
+            client, app = await opened(gateway)
             ending, staying = (client, app) if first == "client" else (app, client)
             await ending.sends(b"last")
             ending.ends()
@@ -253,12 +260,7 @@ async def test_one_direction_may_end_before_the_other() -> None:
 async def test_a_reset_end_takes_the_other_along() -> None:
     """Neither side waits for one that is gone."""
     async with world() as gateway:
-        client = await gateway.client()
-        await client.sends(OPENING)
-        app = await gateway.app.accepts()
-        await app.gets_head()
-        await app.replies(GRANT)
-        await client.gets_head()
+        client, app = await opened(gateway)
         client.resets()
         assert await app.gets_all() == b""
         await gateway.until(lambda: gateway.watcher.statuses == [101])

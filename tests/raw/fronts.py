@@ -20,27 +20,10 @@ from gateway.demo.scene import free_ports
 from gateway.model import Secret
 from tests.helpers.gateways import PRESET, Configuration, GatewayProcess, configure
 from tests.raw.cases import Front
+from tests.raw.cases_fields import NAMES
 
 READY_SECONDS = 10.0
 STOP_SECONDS = 5.0
-BELIEVED = (
-    "X-Forwarded-For",
-    "X-Forwarded-Proto",
-    "X-Forwarded-Host",
-    "X-Forwarded-Port",
-    "X-Forwarded-Prefix",
-    "X-Forwarded-Uri",
-    "X-Forwarded-User",
-    "X-Forwarded-Email",
-    "X-Forwarded-Server",
-    "Forwarded",
-    "X-Real-IP",
-    "X-Original-URL",
-    "X-Rewrite-URL",
-    "X-HTTP-Method-Override",
-    "X-Sluicegate-User",
-    "Proxy",
-)
 WRITTEN = {
     "X-Forwarded-For": ("$remote_addr", "%[src]"),
     "X-Forwarded-Proto": ("$scheme", "http"),
@@ -159,7 +142,7 @@ def _nginx_fields(front: Front) -> str:
     if front is Front.TRUSTING:
         values = {"X-Forwarded-For": "$proxy_add_x_forwarded_for"} | dict.fromkeys(USERS, '""')
     else:
-        values = {name: WRITTEN.get(name, ('""', ""))[0] for name in BELIEVED}
+        values = {name: WRITTEN.get(name, ('""', ""))[0] for name in NAMES}
     return "\n".join(f"            proxy_set_header {name} {value};" for name, value in values.items())
 
 
@@ -221,7 +204,7 @@ HAPROXY_SERVER_TIMES = "    timeout connect 1s\n    timeout server 1s"
 
 def _haproxy_fields(front: Front) -> str:
     trusting = front is Front.TRUSTING
-    lines = [f"    http-request del-header {name}" for name in (USERS if trusting else BELIEVED)]
+    lines = [f"    http-request del-header {name}" for name in (USERS if trusting else NAMES)]
     if trusting:
         return "\n".join([*lines, "    option forwardfor"])
     return "\n".join([*lines, *(f"    http-request set-header {name} {value}" for name, (_, value) in WRITTEN.items())])

@@ -1,7 +1,5 @@
 """A client connection, driven by hand from both ends."""
 
-import sys
-from types import FrameType
 
 import pytest
 
@@ -11,6 +9,7 @@ from gateway.proxy.limits import Limits
 from gateway.proxy.sites import Site
 from gateway.proxy.steps import Ask, ClientInfo, Intercept, Pass, Reply, Step, WholeRequest
 from tests.helpers.desk import Desk
+from tests.helpers.tracing import calls
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -65,20 +64,9 @@ def test_a_head_in_drops_is_read_at_its_line_ends() -> None:
     desk = Desk()
     app, client = desk.app(), desk.client()
     head = GET[:-2] + b"X-Long: " + b"x" * 500 + b"\r\n\r\n"
-    reads = 0
-
-    def note(frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal reads
-        reads += event == "call" and frame.f_code.co_name == "parse_request"
-
-    sys.setprofile(note)
-    try:
-        for start in range(len(head)):
-            client.sends(head[start:start + 1])
-    finally:
-        sys.setprofile(None)
+    made = calls(lambda: [client.sends(head[start:start + 1]) for start in range(len(head))])
     assert app.gets().startswith(b"GET / ")
-    assert reads <= head.count(b"\n") + 1
+    assert made.count(("parsing", "parse_request")) <= head.count(b"\n") + 1
 
 
 def test_a_line_without_end_is_refused_at_the_heads_bound() -> None:

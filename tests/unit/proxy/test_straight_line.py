@@ -1,14 +1,13 @@
 """The straight line of a request that passes, as gateway/README.md draws it."""
 
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
 from tests.helpers.desk import Desk
+from tests.helpers.tracing import calls
 
 ROOT = Path(__file__).parents[3]
 GET = (b"GET /a HTTP/1.1\r\nHost: shop.test\r\nConnection: keep-alive\r\nCookie: a=b\r\nAccept: */*\r\n\r\n")
@@ -28,20 +27,7 @@ def drawn(name: str) -> list[str]:
 
 def entered(what: Callable[[], None]) -> list[str]:
     """Return the modules of the gateway that a call enters, each once, in order."""
-    modules: list[str] = []
-
-    def note(frame: FrameType, event: str, _argument: object) -> None:
-        path = Path(frame.f_code.co_filename)
-        if event == "call" and path.is_relative_to(ROOT / "gateway") and path.stem not in {*modules, *INNER}:
-            modules.append(path.stem)
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        what()
-    finally:
-        sys.setprofile(before)
-    return modules
+    return list(dict.fromkeys(module for module, _ in calls(what) if module not in INNER))
 
 
 @pytest.mark.parametrize("line", ["request", "answer"])
