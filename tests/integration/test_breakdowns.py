@@ -1,9 +1,12 @@
 """The data plane on real sockets when an app or a client fails, and what that means for kept connections."""
 
 import json
+import socket
 
 import pytest
 
+from gateway.proxy.addresses import Address
+from gateway.proxy.limits import Limits
 from tests.helpers.proxy import HOST, on_uvloop, world
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -119,6 +119,22 @@ async def test_a_client_that_takes_nothing_is_cut_off() -> None:
         await gateway.until(lambda: not len(gateway.connections))
 
 
+@on_uvloop
+async def test_an_upload_that_trickles_is_a_408_at_once() -> None:
+    """Less than 1 KiB a second, ten seconds of pauses excepted, is not waited for until the app gives up."""
+    async with world() as gateway:
+        client = await gateway.client()
+        await client.sends(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 100000\r\n\r\n")
+        app = await gateway.app.accepts()
+        await app.gets_head()
+        for _ in range(6):
+            await client.sends(b"x" * 100)
+            await app.gets(100)
+            gateway.passes(2.0)
+        assert (await client.gets_answer())[0].startswith(b"HTTP/1.1 408 ")
+        assert await app.gets_all() == b""
+
+
 # The stop.
 
 
@@ -152,19 +168,3 @@ async def test_the_stop_does_not_wait_for_ever() -> None:
         assert b"Retry-After: 1\r\n" in answer
         assert gateway.watcher.statuses == [503]
         assert len(gateway.connections) == 0
-
-
-@on_uvloop
-async def test_an_upload_that_trickles_is_a_408_at_once() -> None:
-    """Less than 1 KiB a second, ten seconds of pauses excepted, is not waited for until the app gives up."""
-    async with world() as gateway:
-        client = await gateway.client()
-        await client.sends(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 100000\r\n\r\n")
-        app = await gateway.app.accepts()
-        await app.gets_head()
-        for _ in range(6):
-            await client.sends(b"x" * 100)
-            await app.gets(100)
-            gateway.passes(2.0)
-        assert (await client.gets_answer())[0].startswith(b"HTTP/1.1 408 ")
-        assert await app.gets_all() == b""
