@@ -1,4 +1,4 @@
-"""Apps on real sockets, several of them, and the addresses at which the data plane finds them."""
+"""Apps on real sockets, the addresses at which the data plane finds them, and what is said to them most often."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,6 +10,12 @@ from tests.helpers.proxy import HOST, App, Side
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
 POST = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\nbody"
+
+
+def post(body: bytes, *lines: bytes, target: bytes = b"/") -> bytes:
+    """Return a POST with a Content-Length."""
+    head = b"".join(line + b"\r\n" for line in lines)
+    return b"POST %b HTTP/1.1\r\n%bContent-Length: %d\r\n%b\r\n%b" % (target, HOST, len(body), head, body)
 
 
 @asynccontextmanager

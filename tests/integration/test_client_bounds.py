@@ -4,18 +4,8 @@ import asyncio
 
 import pytest
 
+from tests.helpers.apps import GET, OK
 from tests.helpers.proxy import HOST, PATIENCE, beside, on_uvloop, world
-
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
-MIB = 1024 * 1024
-
-
-def post(body: bytes, *lines: bytes, target: bytes = b"/") -> bytes:
-    """Return a POST with a Content-Length."""
-    head = b"".join(line + b"\r\n" for line in lines)
-    return b"POST %b HTTP/1.1\r\n%bContent-Length: %d\r\n%b\r\n%b" % (target, HOST, len(body), head, body)
-
 
 # Refusals.
 

@@ -7,17 +7,10 @@ import random
 import pytest
 
 from gateway.proxy.limits import WRITE_BUFFER_BYTES, Limits
+from tests.helpers.apps import GET, OK, post
 from tests.helpers.proxy import HOST, READ_BYTES, Side, beside, on_uvloop, world
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
 MIB = 1024 * 1024
-
-
-def post(body: bytes, *lines: bytes, target: bytes = b"/") -> bytes:
-    """Return a POST with a Content-Length."""
-    head = b"".join(line + b"\r\n" for line in lines)
-    return b"POST %b HTTP/1.1\r\n%bContent-Length: %d\r\n%b\r\n%b" % (target, HOST, len(body), head, body)
 
 
 # Exchanges.

@@ -20,8 +20,6 @@ from tests.helpers.gateways import Configuration, configure, running_gateway
 from tests.helpers.proxy import HOST, App, on_uvloop, world
 from tests.helpers.shop import RULES, Shop
 
-MIB = 1024 * 1024
-
 
 def unused_port() -> int:
     """Return a port on which nobody listens."""
