@@ -13,6 +13,8 @@ from functools import lru_cache
 PREFIX = "sluicegate-"
 OWN = PREFIX.encode()
 SECURE_PREFIX = "__Host-"  # no Domain, Path=/, Secure: browsers enforce it (RFC 6265bis 4.1.3)
+REMEMBERED_FIELDS = 2048  # Cookie fields whose reading is remembered, as long as each is no longer than
+REMEMBERED_BYTES = 4096  # this; so a flood of them takes 8 MiB, and what it drives out is read again
 LONG_AGO = 24 * 3600.0  # the first of January 1970 is over; Tomcat writes ten seconds of it, PHP one
 
 # Where a cookie begins, for whoever looks into a Cookie field with a `;` put before it: a search for a fixed octet
@@ -48,10 +50,17 @@ def without_own(cookie: bytes) -> bytes:
     """
     if OWN not in cookie.lower():  # 0.1 µs for what is true of most requests, against 0.4
         return cookie
+    return _recalled_without_own(cookie) if len(cookie) <= REMEMBERED_BYTES else _taken_out(cookie)
+
+
+def _taken_out(cookie: bytes) -> bytes:
     left = _remove_own(b"", b";" + cookie)
     if OWN in left.lower():
         left = _remove_joined(b"", left)
     return cookie if len(left) > len(cookie) else left[1:].lstrip(b" \t")
+
+
+_recalled_without_own = lru_cache(REMEMBERED_FIELDS)(_taken_out)  # 0.4 µs against 2
 
 
 def cookie_name(base: str, *, secure: bool) -> str:

@@ -93,7 +93,7 @@ def _without_own_cookies(head: RequestHead, cookie: bytes) -> bytes:
     """Return a usual head as it travels, without the blank line."""
     sent = head.as_sent
     left = without_own(cookie)
-    if left is cookie:
+    if len(left) == len(cookie):
         return sent
     start = sent.index(b"\r\nCookie:") + len(CRLF)
     end = sent.index(CRLF, start)

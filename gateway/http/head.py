@@ -7,7 +7,7 @@ nor where a body ends (`body`).
 from collections.abc import Mapping, Sequence
 
 from gateway.http.lines import gather
-from gateway.http.marks import MarkedLine
+from gateway.http.marks import MarkedLine, find_in_request, find_in_response
 
 READING = frozenset({b"GET", b"HEAD"})  # methods that ask for nothing but to be shown something (RFC 9110 9.3)
 
@@ -19,11 +19,10 @@ class _Head:
     kind sets all of this itself, because a call of a common constructor costs 0.3 µs an exchange.
     """
 
-    __slots__ = ("_buffer", "_fields", "_found", "_line_end", "_raw", "content_length", "is_chunked", "is_http_10",
-                 "is_persistent", "is_usual", "marked", "size")
+    __slots__ = ("_buffer", "_fields", "_found", "_line_end", "_marked", "_raw", "content_length", "is_chunked",
+                 "is_http_10", "is_persistent", "is_usual", "size")
 
     size: int
-    marked: Sequence[MarkedLine]
     content_length: int | None
     is_chunked: bool
     is_http_10: bool
@@ -31,9 +30,22 @@ class _Head:
     is_usual: bool
     _buffer: bytes
     _line_end: int
+    _marked: Sequence[MarkedLine] | None
     _raw: bytes | None
     _found: Mapping[bytes, Sequence[bytes]] | None
     _fields: tuple[tuple[bytes, bytes], ...] | None
+
+    @staticmethod
+    def _find(buffer: bytes, start: int, end: int) -> Sequence[MarkedLine]:
+        """Return the marked lines between two positions."""
+        raise NotImplementedError
+
+    @property
+    def marked(self) -> Sequence[MarkedLine]:
+        """Return the lines that a proxy acts on."""
+        if self._marked is None:
+            self._marked = self._find(self._buffer, self._line_end, self.size)
+        return self._marked
 
     @property
     def as_sent(self) -> bytes:
@@ -71,9 +83,9 @@ class RequestHead(_Head):
     """Is a request's head.
 
     `target` is origin-form (or `*`), `host` the lower-case authority with its port, `size` the bytes that
-    the head took, the blank line included, `marked` the lines that a proxy acts on. `cookie` joins several
-    Cookie fields by `; `, `forwarded_for` several X-Forwarded-For by `, `. `upgrade` is `websocket` for a request
-    that opens a WebSocket, else None. `has_body`: bytes of a body follow; a Content-Length of 0 announces none.
+    the head took, the blank line included. `cookie` joins several Cookie fields by `; `, `forwarded_for` several
+    X-Forwarded-For by `, `. `upgrade` is `websocket` for a request that opens a WebSocket, else None. `has_body`:
+    bytes of a body follow; a Content-Length of 0 announces none.
     `is_usual`: of the marked fields there are only a Host, at most one Cookie, and keep-alive.
 
     `keeps_open`: after the answer the connection may carry another request. For HTTP/1.0 it never may: the word
@@ -83,15 +95,16 @@ class RequestHead(_Head):
 
     __slots__ = ("cookie", "expects_continue", "forwarded_for", "has_body", "host", "keeps_open", "method", "target",
                  "upgrade")
+    _find = staticmethod(find_in_request)
 
-    def __init__(self, buffer: bytes, line_end: int, size: int, marked: Sequence[MarkedLine], method: bytes,
-                 target: bytes, raw: bytes | None = None) -> None:
+    def __init__(self, buffer: bytes, line_end: int, size: int, method: bytes, target: bytes,
+                 marked: Sequence[MarkedLine] | None = None, raw: bytes | None = None) -> None:
         self._buffer = buffer
         self._line_end = line_end
+        self._marked = marked
         self._raw = raw
         self._found = self._fields = None
         self.size = size
-        self.marked = marked
         self.content_length = None
         self.is_persistent = True
         self.is_chunked = self.is_http_10 = self.is_usual = False
@@ -107,21 +120,22 @@ class RequestHead(_Head):
 
 
 class ResponseHead(_Head):
-    """Is the head of an app's answer, an interim one included; `size` and `marked` as in a request.
+    """Is the head of an app's answer, an interim one included; `size` as in a request.
 
     `is_usual`: the marked fields, if any, are one framing and keep-alive, so the whole head may travel as it is.
     """
 
     __slots__ = ("reason", "status")
+    _find = staticmethod(find_in_response)
 
-    def __init__(self, buffer: bytes, line_end: int, size: int, marked: Sequence[MarkedLine], status: int,
-                 reason: bytes) -> None:
+    def __init__(self, buffer: bytes, line_end: int, size: int, status: int, reason: bytes,
+                 marked: Sequence[MarkedLine] | None = None) -> None:
         self._buffer = buffer
         self._line_end = line_end
+        self._marked = marked
         self._raw = None
         self._found = self._fields = None
         self.size = size
-        self.marked = marked
         self.content_length = None
         self.is_persistent = True
         self.is_chunked = self.is_http_10 = self.is_usual = False

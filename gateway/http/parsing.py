@@ -3,9 +3,10 @@
 Owns the grammar: which heads are accepted, how much of one is read, and what it means. It must not know what is
 forwarded (`fields`), nor whose connection the bytes are from.
 
-A usual head is validated whole by one possessive pattern and a second one finds the few fields that a
-proxy acts on; the rest stays one slice. Whatever is unusual goes line by line, where each mistake has its
-sentence. Both ways accept the same heads and understand them alike: tests draw and mutate heads to prove it.
+A usual head is validated and understood by one possessive pattern. Of another that is well-formed a second
+pattern says so and a third finds the few fields that a proxy acts on; the rest stays one slice. What neither takes
+goes line by line, where each mistake has its sentence. All ways accept the same heads and understand them alike:
+tests draw and mutate heads to prove it.
 """
 
 import re
@@ -27,11 +28,11 @@ from gateway.http.lines import (
     switches_to_websocket,
 )
 from gateway.http.marks import (
+    OTHER_IN_REQUEST,
+    OTHER_IN_RESPONSE,
     TOKEN,
     VALUE,
     MarkedLine,
-    find_in_request,
-    find_in_response,
     is_marked_in_request,
     is_marked_in_response,
 )
@@ -40,9 +41,17 @@ HEAD_BYTES = 32 * 1024  # what nginx grants in its large buffers; cookies and ti
 FIELDS = 100  # httpd's default; browsers send twenty
 REQUEST_LINE = 8 * 1024  # RFC 9112 section 3 asks for 8000 at least
 
-_USUAL_REQUEST = rb"(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS) (/[\x21\x22\x24-\x7e\x80-\xff]*+) HTTP/1\.1\r\n"
-_USUAL_RESPONSE = rb"HTTP/1\.1 ([2-5][0-9][0-9]) (" + VALUE + rb"*+)\r\n"
+# Narrower than RFC 3986: no sub-delims, no percent signs, no userinfo, no empty port. A Host that holds
+# anything else is never a name that an operator serves, and `host/evil` ends up in some app's links.
+_PORT = rb"(?::(?:[0-9]{1,4}|[1-5][0-9]{4}|6(?:[0-4][0-9]{3}|5(?:[0-4][0-9]{2}|5(?:[0-2][0-9]|3[0-5])))))?"
+_NAMED = rb"[0-9A-Za-z_][0-9A-Za-z._-]*+" + _PORT
+
+_REQUEST_LINE = rb"(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS) (/[\x21\x22\x24-\x7e\x80-\xff]*+) HTTP/1\.1\r\n"
+_STATUS_LINE = rb"HTTP/1\.1 ([2-5][0-9][0-9]) (" + VALUE + rb"*+)\r\n"
 _FIELD_LINE = rb"(?:" + TOKEN + rb"++:" + VALUE + rb"*+\r\n)"
+_HOST = rb"Host: (" + _NAMED + rb")\r\n"
+_COOKIE = rb"Cookie: (?![ \t])(" + VALUE + rb"*+)\r\n"
+_FRAMING = rb"(?:Content-Length: ([0-9]{1,%d})|(Transfer-Encoding: chunked))\r\n" % LENGTH_DIGITS
 
 Matcher = Callable[[bytes], re.Match[bytes] | None]
 
@@ -52,10 +61,7 @@ NO_CONTENT = 204
 
 _is_target = re.compile(rb"[\x21\x22\x24-\x7e\x80-\xff]++").fullmatch
 _is_version = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
-# Narrower than RFC 3986: no sub-delims, no percent signs, no userinfo, no empty port. A Host that holds
-# anything else is never a name that an operator serves, and `host/evil` ends up in some app's links.
-_PORT = rb"(?::(?:[0-9]{1,4}|[1-5][0-9]{4}|6(?:[0-4][0-9]{3}|5(?:[0-4][0-9]{2}|5(?:[0-2][0-9]|3[0-5])))))?"
-_is_named = re.compile(rb"[0-9A-Za-z_][0-9A-Za-z._-]*+" + _PORT).fullmatch
+_is_named = re.compile(_NAMED).fullmatch
 _bracketed = re.compile(rb"\[([0-9A-Fa-f:.]++)\]" + _PORT).fullmatch
 _absolute_form = re.compile(rb"[hH][tT][tT][pP][sS]?://([^/?]*+)(.*+)", re.DOTALL).fullmatch
 _status_line = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: (" + VALUE + rb"*+))?").fullmatch
@@ -65,7 +71,8 @@ _status_line = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: (" + VALUE + rb
 class HeadLimits:
     """How much of a head is read: bytes of the whole, number of fields, bytes of the first line.
 
-    The patterns of usual heads count the fields themselves: to count them apart costs 0.3 µs a head.
+    The patterns of heads count the fields themselves: to count them apart costs 0.3 µs a head. A usual head has
+    up to half of the fields on either side of its Cookie, or of what frames its body.
     """
 
     head_bytes: int = HEAD_BYTES
@@ -73,11 +80,21 @@ class HeadLimits:
     request_line: int = REQUEST_LINE
     usual_request: Matcher = field(init=False, repr=False, compare=False)
     usual_response: Matcher = field(init=False, repr=False, compare=False)
+    formed_request: Matcher = field(init=False, repr=False, compare=False)
+    formed_response: Matcher = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         lines = _FIELD_LINE + rb"{1,%d}+\r\n" % self.fields
-        object.__setattr__(self, "usual_request", re.compile(_USUAL_REQUEST + lines).match)
-        object.__setattr__(self, "usual_response", re.compile(_USUAL_RESPONSE + lines).match)
+        half = rb"{0,%d}+" % max(0, (self.fields - 2) // 2)
+        asked, answered = OTHER_IN_REQUEST + half, OTHER_IN_RESPONSE + half
+        patterns = {
+            "usual_request": _REQUEST_LINE + _HOST + asked + rb"(?:" + _COOKIE + asked + rb")?+\r\n",
+            "usual_response": _STATUS_LINE + answered + rb"(?:" + _FRAMING + answered + rb")?+\r\n",
+            "formed_request": _REQUEST_LINE + lines,
+            "formed_response": _STATUS_LINE + lines,
+        }
+        for name, pattern in patterns.items():
+            object.__setattr__(self, name, re.compile(pattern).match)
 
 
 def parse_request(buffer: bytes, limits: HeadLimits) -> RequestHead | None:
@@ -85,38 +102,24 @@ def parse_request(buffer: bytes, limits: HeadLimits) -> RequestHead | None:
 
     Raises `RequestRefused` with 400, 405 (CONNECT, TRACE), 414, 417, 431 or 505.
     """
-    match = limits.usual_request(buffer)
+    # Behind a proxy of the operator's no head is usual: to see it so costs 0.1 µs, to find it out 2.
+    usual = None if b"\r\nX-Forwarded-" in buffer else limits.usual_request(buffer)
+    match = usual or limits.formed_request(buffer)
     if match is None:
         return _parse_request_strictly(buffer, limits)
     size = match.end()
     line_end = match.end(2) + len(_VERSION)
     if size > limits.head_bytes or line_end > limits.request_line:
         return _parse_request_strictly(buffer, limits)
-    head = RequestHead(buffer, line_end, size, find_in_request(buffer, line_end, size), match[1], match[2])
-    if not _is_usual_request(head):
+    head = RequestHead(buffer, line_end, size, match[1], match[2])
+    if usual is None:
         _understand_request(head)
-    return head
-
-
-def _is_usual_request(head: RequestHead) -> bool:
-    """Draw the meaning of a head whose marked fields are the usual ones, as nearly everyone writes them.
-
-    Says False, having changed nothing, where `_understand_request` must look: that costs 2 µs more.
-    """
-    host = cookie = None
-    for _, name, value in head.marked:
-        if name == b"Host" and host is None:
-            host = value
-        elif name == b"Cookie" and cookie is None:
-            cookie = value.rstrip(b" ")
-        elif name != b"Connection" or value != b"keep-alive":
-            return False
-    if host is None or not _is_named(host):
-        return False
-    head.host = host.lower()
-    head.cookie = cookie
+        return head
+    cookie = usual[4]
+    head.host = usual[3].lower()
+    head.cookie = cookie and cookie.rstrip(b" ")
     head.is_usual = True
-    return True
+    return head
 
 
 def _parse_request_strictly(buffer: bytes, limits: HeadLimits) -> RequestHead | None:
@@ -140,7 +143,7 @@ def _parse_request_strictly(buffer: bytes, limits: HeadLimits) -> RequestHead | 
     marked = [line for line in split_lines(raw, _bad_request) if is_marked_in_request(line[1])]
     if target[:1] != b"/" and target != b"*":
         target, raw, marked = _reduce_absolute(method, target, raw, marked)
-    understood = RequestHead(buffer, line_end, end + 4, marked, method, target, raw)
+    understood = RequestHead(buffer, line_end, end + 4, method, target, marked, raw)
     understood.is_http_10 = is_http_10
     _understand_request(understood)
     return understood
@@ -255,35 +258,22 @@ def parse_response(buffer: bytes, limits: HeadLimits, *, expects_upgrade: bool =
     Raises `AppUnavailable` (502) for what is malformed, and for a 101 unless it grants the WebSocket that
     was asked for (`expects_upgrade`).
     """
-    match = limits.usual_response(buffer)
+    usual = limits.usual_response(buffer)
+    match = usual or limits.formed_response(buffer)
     if match is None:
         return _parse_response_strictly(buffer, limits, expects_upgrade=expects_upgrade)
     size = match.end()
     if size > limits.head_bytes:
         return _parse_response_strictly(buffer, limits)
-    line_end = match.end(2)
-    head = ResponseHead(buffer, line_end, size, find_in_response(buffer, line_end, size), int(match[1]), match[2])
-    if not _is_usual_response(head):
+    head = ResponseHead(buffer, match.end(2), size, int(match[1]), match[2])
+    if usual is None:
         _understand_response(head)
+        return head
+    length = usual[3]
+    head.content_length = None if length is None else int(length)
+    head.is_chunked = usual[4] is not None
+    head.is_usual = head.status != NO_CONTENT  # it has no body, so what frames one must not travel
     return head
-
-
-def _is_usual_response(head: ResponseHead) -> bool:
-    """Draw the meaning of an answer's head like `_is_usual_request`; a 204 has no framing that could travel."""
-    length, is_chunked = None, False
-    for _, name, value in head.marked:
-        if name == b"Content-Length" and length is None and value.isdigit() and len(value) <= LENGTH_DIGITS:
-            length = int(value)
-        elif name == b"Transfer-Encoding" and value == b"chunked" and not is_chunked:
-            is_chunked = True
-        elif name != b"Connection" or value != b"keep-alive":
-            return False
-    if (is_chunked and length is not None) or head.status == NO_CONTENT:
-        return False
-    head.content_length = length
-    head.is_chunked = is_chunked
-    head.is_usual = True
-    return True
 
 
 def _parse_response_strictly(buffer: bytes, limits: HeadLimits, *,
@@ -310,7 +300,7 @@ def _parse_response_strictly(buffer: bytes, limits: HeadLimits, *,
     marked = [line for line in split_lines(raw, AppUnavailable) if is_marked_in_response(line[1])]
     if match[2] == b"101" and (match[1] == b"0" or not switches_to_websocket(gather(marked))):
         raise AppUnavailable("The app switched to another protocol than it was asked for.")
-    understood = ResponseHead(buffer, line_end, end + 4, marked, int(match[2]), match[3] or b"")
+    understood = ResponseHead(buffer, line_end, end + 4, int(match[2]), match[3] or b"", marked)
     understood.is_http_10 = match[1] == b"0"
     _understand_response(understood)
     return understood

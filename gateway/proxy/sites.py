@@ -74,7 +74,8 @@ class Sites:
         the target for one under another site's path. (`/open/../shop/login` must not reach the shop by
         way of an app that has no rules.)
         """
-        candidates = self._by_host.get(host) or self._by_host.get(_name(host)) or self._any
+        named = self._by_host
+        candidates = (named and (named.get(host) or named.get(_name(host)))) or self._any
         if not candidates:
             return None
         if candidates[0].prefix == "/":  # the longest prefix is the shortest there is

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.accounts.own_cookies import NOTHING, AppCookies
-from gateway.http.cookies import values
+from gateway.http.cookies import REMEMBERED_BYTES, values
 
 SECURE, PLAIN = AppCookies("shop", is_secure=True), AppCookies("shop", is_secure=False)
 TOKEN, HANDLE = b"__Host-sluicegate-shop", b"__Host-sluicegate-shop.session"
@@ -52,6 +52,15 @@ def test_what_a_field_holds(cookie: bytes, found: tuple[bytes | None, bytes | No
 def test_a_doubled_name_is_nothing_at_all(cookie: bytes) -> None:
     """Not even the other cookie counts then."""
     assert SECURE.read(cookie) == NOTHING
+
+
+@pytest.mark.parametrize("padding", [0, REMEMBERED_BYTES])
+def test_what_was_read_is_remembered_unless_it_is_long(padding: int) -> None:
+    """The same value comes again for a field of usual length; a flood of long ones must not fill the memory."""
+    cookie = b"%b=t; a=%b" % (TOKEN, b"x" * padding)
+    first, again = SECURE.read(cookie), SECURE.read(bytes(bytearray(cookie)))
+    assert first == again == (b"t", None)
+    assert (first is again) is (padding == 0)
 
 
 def test_ending_sees_doubled_ones_too() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.http.cookies import CookieJar, cookie_name, set_cookie, values, without_own
+from gateway.http.cookies import REMEMBERED_BYTES, CookieJar, cookie_name, set_cookie, values, without_own
 
 YEAR_2024 = 1_704_067_200.0
 
@@ -80,6 +80,11 @@ class TestOwn:
         """Neither at a semicolon nor at a comma or a blank does a name of ours begin that has a value."""
         left = without_own(cookie)
         assert not re.search(rb"(?:^|[;, \t])(?:__host-)?sluicegate-[^;, \t=]*[ \t]*=", left, re.IGNORECASE)
+
+    def test_a_long_field_loses_them_too(self) -> None:
+        """One that is too long to be remembered."""
+        rest = b"a=" + b"x" * REMEMBERED_BYTES
+        assert without_own(b"sluicegate-shop=t; " + rest) == rest
 
     def test_many_separators_cost_no_more_than_their_number(self) -> None:
         """A field of 64 KiB of blanks takes milliseconds; the square of it would take minutes."""

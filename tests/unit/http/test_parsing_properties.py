@@ -131,14 +131,55 @@ def test_both_ways_read_the_same_answers(raw: bytes) -> None:
     assert response_outcome(parse_response, raw, LIMITS) == strict
 
 
-@pytest.mark.parametrize(("raw", "is_usual"), [
+@pytest.mark.parametrize(("raw", "is_formed"), [
     (b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1\r\nConnection: keep-alive\r\nCookie: a\r\n\r\n", True),
     (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n", True),
     (b"GET / HTTP/1.0\r\nHost: a\r\n\r\n", False),
 ])
-def test_production_traffic_is_usual(raw: bytes, is_usual: bool) -> None:
-    """Chunks, forwarded addresses and keep-alive do not leave the fast way."""
-    assert (HeadLimits().usual_request(raw) is not None) is is_usual
+def test_production_traffic_is_not_read_line_by_line(raw: bytes, is_formed: bool) -> None:
+    """Chunks, forwarded addresses and keep-alive do not leave the fast ways."""
+    assert (HeadLimits().formed_request(raw) is not None) is is_formed
+
+
+@pytest.mark.parametrize(("fields", "is_usual"), [
+    (b"", True),
+    (b"Accept: */*\r\nCookie: a=1; b=2 \r\nUpgrade-Insecure-Requests: 1\r\nConnection: keep-alive\r\n", True),
+    (b"Cookie: \r\n", True),
+    (b"Authorization: Bearer x\r\nContent-Type: x\r\n", True),
+    (b"cookie: a=1\r\n", False),
+    (b"Cookie: a=1\r\nCookie: b=2\r\n", False),
+    (b"Cookie:  a=1\r\n", False),
+    (b"Connection: close\r\n", False),
+    (b"Content-Length: 0\r\n", False),
+    (b"X-Forwarded-For: 1.1.1.1\r\n", False),
+    (b"x_forwarded_user: root\r\n", False),
+    (b"X-Sluicegate-Assertion: a.b.c\r\n", False),
+])
+def test_what_a_usual_request_holds(fields: bytes, is_usual: bool) -> None:
+    """Nothing but Host, one Cookie and keep-alive that a proxy acts on; what it says is the same on every way."""
+    raw = b"GET /x HTTP/1.1\r\nHost: A.test:80\r\n" + fields + b"\r\n"
+    head = parse_request(raw, WIDE)
+    assert head is not None
+    assert head.is_usual is is_usual
+    assert seen(head) == request_outcome(parsing._parse_request_strictly, raw, WIDE)
+
+
+@pytest.mark.parametrize(("fields", "is_usual"), [
+    (b"Content-Length: 5\r\nConnection: keep-alive\r\nSet-Cookie: a=1\r\n", True),
+    (b"Server: x\r\nTransfer-Encoding: chunked\r\n", True),
+    (b"Date: x\r\n", True),
+    (b"Content-Length: 5\r\nContent-Length: 5\r\n", False),
+    (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", False),
+    (b"Content-Length: 1234567890123456789\r\n", False),
+    (b"Keep-Alive: timeout=5\r\n", False),
+    (b"Connection: close\r\n", False),
+])
+def test_what_a_usual_answer_holds(fields: bytes, is_usual: bool) -> None:
+    """One framing and keep-alive."""
+    raw = b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n"
+    assert (HeadLimits().usual_response(raw) is not None) is is_usual
+    strict = response_outcome(parsing._parse_response_strictly, raw, WIDE)
+    assert response_outcome(parse_response, raw, WIDE) == strict
 
 
 @settings(max_examples=200, deadline=None)
